@@ -1,0 +1,28 @@
+"""Models that refuse what they do not know, and figures that carry their source."""
+
+import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Basis = Literal["measured", "declared", "assumed"]
+
+
+class Frozen(BaseModel):
+    """A value: unknown keys are refused, and nothing changes after it was made.
+
+    Strict: read text with ``model_validate_json`` (lists are tuples and ISO days are dates there, not in Python mode).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(Frozen):
+    """Where a figure comes from. `assumed` is shown as assumed to the end."""
+
+    basis: Basis = "assumed"
+    """`measured` on a running system, `declared` by somebody who answers for it, or `assumed`."""
+    source: str = Field(default="no source given", min_length=1)
+    """Who or what says so: a dashboard, a contract, a document."""
+    date: datetime.date | None = None
+    """The day on which the source showed the figure."""

@@ -1,0 +1,135 @@
+"""The forecast lock: the load of an environment as a reviewed file."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from capacity.figures import Basis, Frozen
+from headroom.blueprint.canonical import digest
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone of the IANA database, such as America/New_York") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class WeekOfPeaks(Frozen):
+    """One week's quantiles of the concurrency at its busiest instant of each minute."""
+
+    week: date
+    """Its Monday, in the vertical's zone."""
+    p99: int
+    p999: int
+    maximum: int
+
+
+class Extreme(Frozen):
+    """The 95% quantile of the maximum over the horizon, from a Gumbel fit to daily maxima."""
+
+    q95: int = Field(ge=0)
+    days_fitted: int = Field(ge=2)
+    days_ahead: int = Field(ge=1)
+    """Busy days within the lock's validity; the quantile is that of their maximum."""
+    method: str
+
+
+class LagGrowth(Frozen):
+    """How far the load rises within the scaling lag, before a new pod can answer."""
+
+    seconds: float = Field(gt=0)
+    """The lag: from load rise to ready pod."""
+    ratio: float = Field(ge=1)
+    """Growth within the lag from a minute with at least a quarter of the peak."""
+    quiet_sessions: int = Field(ge=0)
+    """Sessions reached within the lag from a minute with less than a quarter of the peak: what the lowest floor must hold."""
+    basis: Basis
+    source: str
+
+
+class KnownPeak(Frozen):
+    """A stretch of the week that is known to be busy."""
+
+    day: Weekday
+    start: ClockTime
+    end: ClockTime
+    zone: Zone
+    sessions: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"ends at {self.end}, which is not after its start {self.start}; a peak over midnight is two")
+        return self
+
+
+class VerticalForecast(Frozen):
+    """The load of one vertical."""
+
+    basis: Basis
+    source: str
+    peak: int = Field(gt=0)
+    """Concurrent sessions at the forecast peak, at the end of the data."""
+    statistic: str
+    """What the peak is: the law and the data behind it."""
+    weekly: tuple[WeekOfPeaks, ...] = ()
+    extreme: Extreme | None = None
+    measured_burst: float | None = Field(default=None, ge=1)
+    """Peak over median of 28 days; reported, never multiplied with the spec's burst."""
+    lag: LagGrowth
+    known_peaks: tuple[KnownPeak, ...] = ()
+
+
+class DataSource(Frozen):
+    """One input of the forecast and what became of its rows."""
+
+    name: str
+    kind: Literal["calls", "starts", "counts", "generated"]
+    digest: str
+    rows: int = Field(ge=0)
+    used: int = Field(ge=0)
+    rejected: dict[str, int] = Field(default_factory=dict)
+    """Rows that were not used, by reason."""
+    shifted_weeks: int = 0
+    """Whole weeks by which an example's old data was moved to the present."""
+    assumed: tuple[str, ...] = ()
+    """What the data does not say and the forecast had to assume (durations of bare starts)."""
+
+
+class ForecastLock(Frozen):
+    """The load of every vertical of an environment, dated, with its own digest."""
+
+    version: Literal[1]
+    environment: str
+    kind: Literal["measured", "declared"]
+    data_start: date | None = None
+    data_end: date
+    """Growth counts from here; the lock is valid for `valid_days` from here."""
+    valid_days: int = Field(default=28, ge=1, le=91)
+    sources: tuple[DataSource, ...] = ()
+    verticals: dict[str, VerticalForecast]
+    digest: str = ""
+    """SHA-256 of the canonical JSON of everything else."""
+
+    @property
+    def valid_until(self) -> date:
+        """The last day on which the lock may be used."""
+        return self.data_end + timedelta(days=self.valid_days)
+
+    def without_digest(self) -> dict[str, Any]:
+        """Return the lock's content as JSON, but for the digest."""
+        return self.model_dump(mode="json", exclude={"digest"}, exclude_defaults=True)
+
+    def sealed(self) -> "ForecastLock":
+        """Return the same lock with the digest of its content."""
+        return self.model_copy(update={"digest": digest(self.without_digest())})

@@ -1,0 +1,147 @@
+"""From spec and forecast to the plan of one environment."""
+
+import math
+from collections.abc import Iterator
+from datetime import date
+
+from capacity.ceiling import floor_sessions, pod_ceiling
+from capacity.lock import ForecastLock, VerticalForecast
+from capacity.packing import Allocatable, PodRequest, first_fit
+from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan, Shortfall
+from capacity.required import growth_factor, required
+from capacity.scaling import scale
+from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
+from capacity.spec import LiveVertical, Pool, QueueVertical, Spec
+
+PRESCALE_POD = PodRequest("prescale", cpu_cores=0.05, memory_bytes=64 * 2**20)
+"""What the pre-scale job of one vertical asks of its node; the renderer writes the same figures."""
+
+
+class NoForecast(ValueError):
+    """The forecast lock and the spec do not speak of the same verticals."""
+
+
+def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
+    """Return the capacity plan of an environment on a day.
+
+    Bounds that a deploy sets (replicas, floors, nodes) hold until the lock's last valid day; the model's limit is judged
+    on `as_of`, for it can be raised by then. What falls short is in the plan's `shortfalls`; nothing raises for it.
+
+    Raises NoForecast where the lock lacks a live vertical of the spec or has one that the spec lacks.
+    """
+    _same_verticals(spec, lock)
+    verticals = tuple(
+        _live(name, vertical, lock.verticals[name], spec, lock)
+        if isinstance(vertical, LiveVertical)
+        else QueuePlan(name, vertical)
+        for name, vertical in spec.verticals.items()
+    )
+    model = _model(spec, lock, as_of)
+    pools = tuple(_pool(name, pool, verticals) for name, pool in spec.pools.items())
+    growth = growth_factor(lock.valid_days, spec.margins.growth_per_quarter)
+    shortfalls = (
+        *(short for live in verticals if isinstance(live, LivePlan) for short in vertical_shortfalls(live, lock, growth, spec.scaling)),
+        *shared_shortfalls(model, as_of),
+        *(short for pool in pools for short in pool_shortfalls(pool)),
+    )
+    return CapacityPlan(
+        environment=lock.environment,
+        example=spec.example,
+        as_of=as_of,
+        lock=lock,
+        margins=spec.margins,
+        alert=spec.alert,
+        scaling=spec.scaling,
+        tools_image=spec.tools_image,
+        verticals=verticals,
+        model=model,
+        pools=pools,
+        shortfalls=shortfalls,
+    )
+
+
+def _same_verticals(spec: Spec, lock: ForecastLock) -> None:
+    live = {name for name, vertical in spec.verticals.items() if isinstance(vertical, LiveVertical)}
+    if missing := sorted(live - lock.verticals.keys()):
+        raise NoForecast(f"the forecast lock of {lock.environment} has no vertical {missing[0]!r}, which the spec has")
+    if unknown := sorted(lock.verticals.keys() - live):
+        raise NoForecast(f"the forecast lock of {lock.environment} has a vertical {unknown[0]!r}; the spec has no live one of that name")
+
+
+def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: Spec, lock: ForecastLock) -> LivePlan:
+    margins = spec.margins
+    ceiling = pod_ceiling(vertical, margins.safe_utilisation)
+    at_data_end = required(forecast, lock.data_end, lock.data_end, margins.burst, margins.growth_per_quarter)
+    by_valid_until = required(forecast, lock.data_end, lock.valid_until, margins.burst, margins.growth_per_quarter)
+    growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
+    scaling = scale(forecast, ceiling, by_valid_until.sessions, growth, margins, spec.alert, spec.scaling, vertical.pins)
+    provided = scaling.maximum * ceiling.guaranteed_safe
+    return LivePlan(
+        name=name,
+        spec=vertical,
+        peak=forecast.peak,
+        basis=forecast.basis,
+        source=forecast.source,
+        measured_burst=forecast.measured_burst,
+        ceiling=ceiling,
+        sessions_per_pod=vertical.pins.sessions_per_pod or ceiling.guaranteed,
+        required_at_data_end=at_data_end,
+        required=by_valid_until,
+        scaling=scaling,
+        provided=provided,
+        headroom=provided / by_valid_until.sessions - 1,
+    )
+
+
+def _model(spec: Spec, lock: ForecastLock, as_of: date) -> ModelPlan:
+    growth = growth_factor((as_of - lock.data_end).days, spec.margins.growth_per_quarter)
+    sessions = spec.margins.burst * growth * sum(forecast.peak for forecast in lock.verticals.values())
+    per_session = spec.model.tokens_per_session_minute.value
+    limit = spec.model.tokens_per_minute.limit
+    tokens = sessions * per_session
+    return ModelPlan(
+        spec=spec.model,
+        sessions=sessions,
+        required_tokens_per_minute=tokens,
+        sessions_within_limit=floor_sessions(limit / per_session),
+        headroom=limit / tokens - 1 if tokens else None,
+    )
+
+
+def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...]) -> PoolPlan:
+    node = Allocatable(max(0.0, pool.cpu - pool.reserved_cpu), max(0, pool.memory - pool.reserved_memory), pool.pods)
+    pods = tuple(request for vertical in verticals if vertical.spec.pool == name for request in _requests(vertical))
+    packed = first_fit(pods, node) if node.cpu_cores and node.memory_bytes else None
+    needed = packed.nodes if packed is not None else 0
+    nodes = pool.nodes if pool.nodes is not None else max(1, needed)
+    shares: dict[str, float] = {
+        "cpu": _share(sum(pod.cpu_cores * pod.count for pod in pods), node.cpu_cores),
+        "memory": _share(sum(pod.memory_bytes * pod.count for pod in pods), node.memory_bytes),
+        "pods": _share(sum(pod.count for pod in pods), node.pods),
+    }
+    binding = max(shares, key=lambda resource: shares[resource])
+    return PoolPlan(
+        name=name,
+        node=node,
+        pods=pods,
+        needed=needed,
+        nodes=nodes,
+        binding=binding,  # type: ignore[arg-type]  # the keys above are the literal's values
+        headroom=nodes / needed - 1 if needed else None,
+    )
+
+
+def _share(asked: float, given: float) -> float:
+    return asked / given if given else math.inf
+
+
+def _requests(vertical: LivePlan | QueuePlan) -> Iterator[PodRequest]:
+    pod = vertical.spec.pod
+    cpu = pod.requests.cpu if pod.requests is not None else pod.cpu
+    memory = pod.requests.memory if pod.requests is not None else pod.memory
+    cpu += sum(sidecar.cpu for sidecar in pod.sidecars)
+    memory += sum(sidecar.memory for sidecar in pod.sidecars)
+    replicas = vertical.scaling.maximum if isinstance(vertical, LivePlan) else vertical.spec.replicas
+    yield PodRequest(vertical.name, cpu, memory, replicas)
+    if isinstance(vertical, LivePlan):
+        yield PodRequest(f"{vertical.name}-prescale", PRESCALE_POD.cpu_cores, PRESCALE_POD.memory_bytes)

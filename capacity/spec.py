@@ -1,0 +1,209 @@
+"""The capacity spec of one environment: what its owner writes."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from capacity.figures import Frozen, Source
+from capacity.lock import Zone
+from capacity.units import Cores, PositiveAmount, PositiveCores, PositiveSize, Seconds, Size
+
+Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
+"""A lower-case name that Kubernetes takes as a namespace."""
+
+
+class Margins(Frozen):
+    """What is kept in hand. Each margin sizes one thing (docs/capacity.md)."""
+
+    safe_utilisation: float = Field(default=0.9, gt=0, le=1)
+    """Safe ceiling = hard ceiling x this."""
+    burst: float = Field(default=1.5, ge=1)
+    """Multiplies the forecast peak."""
+    growth_per_quarter: float = Field(default=2.0, ge=1)
+    """The load thirteen weeks from the lock's data end as a multiple of the load at it."""
+
+
+class Alert(Frozen):
+    """The headroom alert: utilisation above the threshold for some time."""
+
+    utilisation: float = Field(default=0.70, gt=0, lt=1)
+    """Lowered to 1/burst where that is less: above 1/burst a burst no longer fits."""
+    hold: Seconds = 600.0
+
+
+class Lag(Source):
+    """From load rise to ready pod: metric, sync, scheduling, node, image, start."""
+
+    value: Seconds
+
+
+class Scaling(Frozen):
+    """How the autoscaler behaves; the plan sets its target so that growth within the lag is held."""
+
+    lag: Lag
+    tolerance: float = Field(default=0.1, ge=0, lt=1)
+    """The autoscaler does nothing until the metric is off its target by more than this share."""
+    prescale_lead: Seconds = 900.0
+    """How long before a known peak its floor stands."""
+
+
+class TokensPerMinute(Source):
+    """The tokens a minute that the account may use, as it showed them."""
+
+    limit: PositiveAmount
+
+
+class TokensPerSession(Source):
+    """The tokens that one live session uses in a minute."""
+
+    value: PositiveAmount
+
+
+class Model(Frozen):
+    """The speech model behind the live sessions."""
+
+    name: str = Field(min_length=1)
+    tokens_per_minute: TokensPerMinute
+    tokens_per_session_minute: TokensPerSession
+
+
+class Pool(Source):
+    """Machines of one shape."""
+
+    cpu: PositiveCores
+    memory: PositiveSize
+    pods: int = Field(default=110, gt=0)
+    reserved_cpu: Cores = 0.5
+    reserved_memory: Size = 2**30
+    """What the system and the daemons of a node keep for themselves."""
+    nodes: int | None = Field(default=None, ge=1)
+    """How many there are. Left out: as many as the plan needs."""
+
+
+class SessionCost(Source):
+    """What one live session costs its pod."""
+
+    memory: PositiveSize
+    cpu: PositiveCores
+    descriptors: int = Field(default=6, gt=0)
+
+
+class Sidecar(Frozen):
+    """A container beside the one that holds the sessions; its cost does not grow with them."""
+
+    name: Name
+    image: str = Field(min_length=1)
+    cpu: PositiveCores
+    memory: PositiveSize
+
+
+class Guaranteed(Frozen):
+    """Resource requests below the limits."""
+
+    cpu: PositiveCores
+    memory: PositiveSize
+
+
+class Pod(Frozen):
+    """The container that holds the sessions: its limits, and what it needs before the first one."""
+
+    cpu: PositiveCores
+    memory: PositiveSize
+    requests: Guaranteed | None = None
+    """Left out: requests are the limits, so that all of it is guaranteed."""
+    base_cpu: Cores = 0.0
+    base_memory: Size = 0
+    workers: int = Field(default=1, gt=0)
+    """Processes that share the sessions evenly."""
+    descriptors: PositiveAmount = 65536
+    """Open files allowed to one process."""
+    base_descriptors: int = Field(default=64, ge=0)
+    sidecars: tuple[Sidecar, ...] = ()
+
+    @model_validator(mode="after")
+    def _requests_within_limits(self) -> Self:
+        if self.requests is not None and (self.requests.cpu > self.cpu or self.requests.memory > self.memory):
+            raise ValueError("requests are above the limits")
+        return self
+
+
+class SessionCap(Source):
+    """A limit on the sessions of one pod that no resource of the pod explains."""
+
+    sessions: int = Field(gt=0)
+    reason: str = Field(min_length=1)
+
+
+class Pins(Frozen):
+    """Figures that the owner insists on. The plan keeps them and says where they fall short."""
+
+    minimum: int | None = Field(default=None, ge=1)
+    maximum: int | None = Field(default=None, ge=1)
+    target: int | None = Field(default=None, ge=1)
+    """Sessions a pod that the autoscaler aims at."""
+    sessions_per_pod: int | None = Field(default=None, ge=1)
+    """Sessions that a pod admits."""
+    prescale_floor: int | None = Field(default=None, ge=1)
+    """Replicas in every known peak."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+class _Workload(Frozen):
+    image: str = Field(min_length=1)
+    pool: Name = "general"
+    port: int = Field(default=8080, ge=1024, le=65535)
+    pod: Pod
+
+
+class LiveVertical(_Workload):
+    """A vertical that answers calls as they come."""
+
+    kind: Literal["fastapi", "nats", "pm2"]
+    session: SessionCost
+    cap: SessionCap | None = None
+    pins: Pins = Pins()
+
+
+class QueueVertical(_Workload):
+    """A vertical that works off a queue; it holds no live session."""
+
+    kind: Literal["queue"]
+    replicas: int = Field(gt=0)
+    depth_cap: PositiveAmount
+    """Jobs that may wait; the next one is refused."""
+
+
+Vertical = Annotated[LiveVertical | QueueVertical, Field(discriminator="kind")]
+
+
+class Spec(Frozen):
+    """One environment, as its owner describes it."""
+
+    example: bool = False
+    """Only an example may pin `as_of`."""
+    as_of: date | None = None
+    zone: Zone
+    """Where the environment's days and weeks begin."""
+    margins: Margins = Margins()
+    alert: Alert = Alert()
+    scaling: Scaling
+    model: Model
+    tools_image: str = Field(min_length=1)
+    """A Python image with time zone data, for the pre-scale job."""
+    pools: dict[Name, Pool] = Field(min_length=1)
+    verticals: dict[Name, Vertical] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.as_of is not None and not self.example:
+            raise ValueError("as_of is pinned, but this is not an example (example: true): time comes from the clock")
+        for name, vertical in self.verticals.items():
+            if vertical.pool not in self.pools:
+                raise ValueError(f"verticals.{name}.pool: there is no pool {vertical.pool!r}; there are: {', '.join(self.pools)}")
+        return self

@@ -1,0 +1,103 @@
+"""Rendered resources as plain values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+type_prefix = "headroom:"
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An output that only another resource's creation yields (a tunnel token)."""
+
+    resource: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The name of a configuration key that holds a secret; never the secret."""
+
+    key: str
+
+
+Value = None | bool | int | float | str | Ref | Secret | Sequence["Value"] | Mapping[str, "Value"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The resource options that a renderer may set."""
+
+    ignore_changes: tuple[str, ...] = ()
+    protect: bool = False
+    aliases: tuple[str, ...] = ()
+    provider: str | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One resource: its Pulumi type token, its name in the stack, and its inputs as the provider gets them."""
+
+    type: str
+    name: str
+    props: Mapping[str, Any]
+    parent: str | None = None
+    after: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
+
+    @property
+    def is_component(self) -> bool:
+        """Whether this is a component of ours, which makes nothing by itself."""
+        return self.type.startswith(type_prefix)
+
+
+class DuplicateResource(ValueError):
+    """Two resources of one blueprint carry the same type and name, or a parent is missing."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Every resource of a stack, parents before their children."""
+
+    resources: tuple[Rendered, ...]
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for resource in self.resources:
+            if resource.name in seen:
+                raise DuplicateResource(f"{resource.name}: two resources of the blueprint carry this name")
+            if resource.parent is not None and resource.parent not in seen:
+                raise DuplicateResource(f"{resource.name}: its parent {resource.parent} is not before it")
+            if missing := [name for name in resource.after if name not in seen]:
+                raise DuplicateResource(f"{resource.name}: comes after {missing[0]}, which is not before it")
+            seen.add(resource.name)
+
+    def __iter__(self) -> Iterator[Rendered]:
+        return iter(self.resources)
+
+    def __len__(self) -> int:
+        return len(self.resources)
+
+    def __getitem__(self, name: str) -> Rendered:
+        for resource in self.resources:
+            if resource.name == name:
+                return resource
+        raise KeyError(name)
+
+    def children(self, parent: str | None) -> tuple[Rendered, ...]:
+        """Return the resources directly below a component, in their order."""
+        return tuple(resource for resource in self.resources if resource.parent == parent)
+
+
+def encode(value: Any) -> Any:
+    """Return a value as JSON can hold it: a Ref as ``{"$ref": "name.output"}``, a Secret as ``{"$secret": key}``."""
+    if isinstance(value, Ref):
+        return {"$ref": f"{value.resource}.{value.output}"}
+    if isinstance(value, Secret):
+        return {"$secret": value.key}
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return value
