@@ -1,0 +1,1 @@
+"""The parts of the stack: pure renderers, and one thin component that registers what they rendered."""

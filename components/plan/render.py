@@ -1,0 +1,41 @@
+"""The stack's root and the copy of the plan that stands in the cluster."""
+
+from typing import Any
+
+from capacity.plan import CapacityPlan
+from components.kubernetes import kubernetes_object, namespace
+from headroom.blueprint import Rendered, canonical_json, digest
+
+ROOT = "voice"
+NAMESPACE = "headroom"
+
+
+def root_resource(plan: CapacityPlan) -> Rendered:
+    """Return the component above all others; its claims are what the gate holds the stack to."""
+    claims: dict[str, Any] = {
+        "environment": plan.environment,
+        "lockDigest": plan.lock.digest,
+        "lockKind": plan.lock.kind,
+        "dataEnd": plan.lock.data_end.isoformat(),
+        "validUntil": plan.lock.valid_until.isoformat(),
+        "planDigest": digest(plan.standing_document()),
+        "burst": plan.margins.burst,
+        "growthPerQuarter": plan.margins.growth_per_quarter,
+        "safeUtilisation": plan.margins.safe_utilisation,
+        "alertUtilisation": plan.alert.utilisation,
+        "lagSeconds": plan.scaling.lag.value,
+        "tolerance": plan.scaling.tolerance,
+    }
+    return Rendered("headroom:stack:Voice", ROOT, claims)
+
+
+def plan_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
+    """Return the namespace and the ConfigMap that carry the plan for whoever looks at the cluster; it names no tenant."""
+    metadata = {"name": "capacity-plan", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "headroom"}}
+    data = {"plan.json": canonical_json(plan.standing_document())}
+    return [
+        namespace(NAMESPACE, resource="plan-namespace", parent=parent),
+        kubernetes_object(
+            "capacity-plan", "v1", "ConfigMap", metadata, {"data": data}, parent=parent, after=("plan-namespace",)
+        ),
+    ]

@@ -1,0 +1,58 @@
+"""The one component class: it registers what was rendered and judged, and renders nothing itself."""
+
+from importlib.metadata import version
+from typing import Any
+
+import pulumi
+
+from headroom.blueprint import Blueprint, Ref, Rendered, Secret
+
+
+class Component(pulumi.ComponentResource):
+    """A component of the blueprint with everything below it."""
+
+    def __init__(self, rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> None:
+        super().__init__(rendered.type, rendered.name, dict(rendered.props), _options(rendered, made))
+        made[rendered.name] = self
+        for child in blueprint.children(rendered.name):
+            register(child, blueprint, made)
+        # A stack policy sees of a component only what it registered.
+        self.register_outputs(dict(rendered.props))
+
+
+def register(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> None:
+    """Register one rendered resource, and all below it, exactly as the blueprint has it.
+
+    `made` holds what is registered so far by name, and gains what is registered now.
+    """
+    if rendered.is_component:
+        Component(rendered, blueprint, made)
+        return
+    inputs = {key: _resolved(value, made) for key, value in rendered.props.items()}
+    made[rendered.name] = pulumi.CustomResource(rendered.type, rendered.name, inputs, _options(rendered, made))
+
+
+def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
+    package = rendered.type.partition(":")[0]
+    provider = made[rendered.options.provider] if rendered.options.provider else None
+    return pulumi.ResourceOptions(
+        parent=made[rendered.parent] if rendered.parent else None,
+        depends_on=[made[name] for name in rendered.after],
+        ignore_changes=list(rendered.options.ignore_changes),
+        protect=rendered.options.protect or None,
+        aliases=list(rendered.options.aliases) or None,
+        provider=provider if isinstance(provider, pulumi.ProviderResource) else None,
+        version=None if rendered.is_component else version(f"pulumi-{package}"),
+    )
+
+
+def _resolved(value: Any, made: dict[str, pulumi.Resource]) -> Any:
+    if isinstance(value, Ref):
+        return getattr(made[value.resource], value.output)
+    if isinstance(value, Secret):
+        return pulumi.Config().require_secret(value.key)
+    if isinstance(value, dict):
+        return {key: _resolved(item, made) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_resolved(item, made) for item in value]
+    return value

@@ -1,0 +1,159 @@
+"""YAML and JSON files read with the line of every value, and models whose errors name it."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from stacks.errors import BadInput, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that leaves dates alone: a day is text until its model says otherwise."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_document(file: Path, shown: str) -> tuple[Any, yaml.Node]:
+    """Return a YAML or JSON file's value and its node tree, which knows the lines.
+
+    Raises BadInput where there is no such file, it is not YAML, or a key stands twice.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput([Problem(shown, None, "", "there is no such file")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput([Problem(shown, None, "", f"cannot be read: {error}")]) from None
+    try:
+        node = yaml.compose(text, _Loader)
+        if node is None:
+            raise BadInput([Problem(shown, None, "", "the file is empty")])
+        if repeated := _repeated_keys(node, shown, ""):
+            raise BadInput(repeated)
+        return yaml.load(text, _Loader), node  # noqa: S506  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise BadInput([Problem(shown, line, "", f"not YAML: {error.problem}")]) from None
+
+
+def validated(model: type[Model], value: Any, node: yaml.Node, shown: str, prefix: str = "") -> Model:
+    """Return the model of a value; raises BadInput with file, line and YAML path of everything that is wrong."""
+    try:
+        return model.model_validate_json(json.dumps(value))
+    except ValidationError as invalid:
+        schema = model.model_json_schema()
+        problems = [_problem(error, node, schema, shown, prefix) for error in invalid.errors(include_url=False)]
+        raise BadInput(sorted(problems, key=lambda problem: problem.line or 0)) from None
+
+
+def child(node: yaml.Node, key: str | int) -> yaml.Node | None:
+    """Return the node below a key or an index, or None."""
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        found: yaml.Node = node.value[key]
+        return found
+    return None
+
+
+def _repeated_keys(node: yaml.Node, shown: str, path: str) -> list[Problem]:
+    problems: list[Problem] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            below = f"{path}.{key.value}".lstrip(".")
+            if key.value in seen:
+                problems.append(Problem(shown, key.start_mark.line + 1, below, "this key stands twice"))
+            seen.add(key.value)
+            problems += _repeated_keys(value, shown, below)
+    if isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            problems += _repeated_keys(value, shown, f"{path}[{index}]")
+    return problems
+
+
+def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], shown: str, prefix: str) -> Problem:
+    path, line, known, here = prefix, node.start_mark.line + 1, schema, node
+    last: str | int = ""
+    for part in error["loc"]:
+        last = part
+        below = child(here, part)
+        known = _schema_below(known, part, schema)
+        if below is None and not (part == error["loc"][-1] and error["type"] == "missing"):
+            continue  # the tag of a union, which pydantic names and the file does not
+        path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".lstrip(".")
+        if below is not None:
+            here, line = below, _line_of(here, part)
+    if error["type"].startswith("union_tag"):
+        tag = error["ctx"]["discriminator"].strip("'")
+        path, line = f"{path}.{tag}", _line_of(here, tag) if child(here, tag) is not None else line
+    return Problem(shown, line, path, _message(error, last, schema, node))
+
+
+def _line_of(parent: yaml.Node, key: str | int) -> int:
+    if isinstance(parent, yaml.MappingNode):
+        return next(int(name.start_mark.line) + 1 for name, _ in parent.value if name.value == str(key))
+    return int(parent.value[key].start_mark.line) + 1
+
+
+def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any], node: yaml.Node) -> str:
+    if error["type"] == "extra_forbidden":
+        keys = _known_keys(error["loc"][:-1], schema, node)
+        near = difflib.get_close_matches(str(last), keys, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(keys))}"
+        return f"unknown key; {hint}"
+    if error["type"] in ("missing", "union_tag_not_found"):
+        return "is required and missing"
+    if error["type"] == "union_tag_invalid":
+        return f"expected one of {error['ctx']['expected_tags']}, got {error['ctx']['tag']!r}"
+    text = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if error["type"] == "value_error":
+        return text
+    return f"expected {text}, got {json.dumps(error['input'])}"
+
+
+def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any], node: yaml.Node) -> list[str]:
+    known: Mapping[str, Any] = schema
+    for part in location:
+        known = _schema_below(known, part, schema)
+    return [key for option in _options(known, schema) for key in option.get("properties", {})]
+
+
+def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    for option in _options(known, root):
+        if part in option.get("properties", {}):
+            return dict(option["properties"][str(part)])
+        for pattern_schema in option.get("patternProperties", {}).values():
+            return dict(pattern_schema)
+        if isinstance(option.get("additionalProperties"), dict):
+            return dict(option["additionalProperties"])
+        if isinstance(part, int) and "items" in option:
+            return dict(option["items"])
+    # A union's tag: stay with the options that it names.
+    tagged = [
+        option
+        for option in _options(known, root)
+        if part in (option.get("properties", {}).get("kind", {}).get("enum") or [option.get("properties", {}).get("kind", {}).get("const")])
+    ]
+    return {"anyOf": tagged} if tagged else known
+
+
+def _options(known: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if "$ref" in known:
+        name = str(known["$ref"]).rpartition("/")[2]
+        return _options(root["$defs"][name], root)
+    if choices := known.get("anyOf") or known.get("oneOf"):
+        return [option for choice in choices for option in _options(choice, root)]
+    return [known]

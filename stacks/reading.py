@@ -1,0 +1,105 @@
+"""Reading an environment: its spec, its forecast lock, and the day that is judged."""
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from capacity import CapacityPlan, ForecastLock, NoForecast, Spec, plan
+from headroom.blueprint import digest
+from stacks.errors import BadInput, Problem
+from stacks.located import child, read_document, validated
+
+SPEC_KEY = "headroom:spec"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environments(root: Path = ROOT) -> list[str]:
+    """Return the names of the environments that have a spec, sorted."""
+    return sorted(file.name[len("Pulumi.") : -len(".yaml")] for file in (root / "stacks").glob("Pulumi.*.yaml"))
+
+
+def lock_path(environment: str, root: Path = ROOT) -> Path:
+    """Return where the forecast lock of an environment stands."""
+    return root / "stacks" / f"{environment}.forecast.json"
+
+
+def floors_path(root: Path = ROOT) -> Path:
+    """Return the organisation's floors, below which no claim of a spec counts."""
+    return root / "policies" / "floors.json"
+
+
+def read_spec(environment: str, root: Path = ROOT, engine_config: str | None = None) -> Spec:
+    """Return the spec of an environment.
+
+    `engine_config` is what the engine passes to the program as configuration; it must say what the file says, or an
+    override (`--config-file`) would be ignored in silence. Raises BadInput.
+    """
+    file = root / "stacks" / f"Pulumi.{environment}.yaml"
+    shown = f"stacks/{file.name}"
+    if not file.is_file():
+        known = ", ".join(environments(root)) or "none"
+        raise BadInput([Problem(shown, None, "", f"there is no environment {environment!r}; there are: {known}")])
+    document, node = read_document(file, shown)
+    for key in ("config", SPEC_KEY):
+        below = child(node, key)
+        if below is None or not isinstance(document, dict):
+            raise BadInput([Problem(shown, node.start_mark.line + 1, f"config.{SPEC_KEY}", "is required and missing")])
+        document, node = document[key], below
+    if engine_config is not None and digest(json.loads(engine_config)) != digest(document):
+        raise BadInput([Problem(shown, None, f"config.{SPEC_KEY}", "the engine was given another spec than this file's (--config-file?)")])
+    return validated(Spec, document, node, shown)
+
+
+def read_lock(environment: str, root: Path = ROOT) -> ForecastLock:
+    """Return the forecast lock of an environment; raises BadInput where it is missing, malformed or was edited."""
+    file = lock_path(environment, root)
+    shown = f"stacks/{file.name}"
+    if not file.is_file():
+        how = f"make one with: headroom forecast {environment} --history PATH"
+        raise BadInput([Problem(shown, None, "", f"{environment} has no forecast lock; {how}")])
+    document, node = read_document(file, shown)
+    lock = validated(ForecastLock, document, node, shown)
+    if lock.environment != environment:
+        raise BadInput([Problem(shown, None, "environment", f"is {lock.environment!r}, but the file is that of {environment!r}")])
+    content = {key: value for key, value in document.items() if key != "digest"}
+    if digest(content) != lock.digest:
+        how = f"a lock is made by a command, not by hand: headroom forecast {environment} --history PATH"
+        raise BadInput([Problem(shown, None, "digest", f"does not match the content; {how}")])
+    return lock
+
+
+def plan_environment(
+    environment: str,
+    given_as_of: date | None,
+    now: datetime,
+    root: Path = ROOT,
+    engine_config: str | None = None,
+) -> CapacityPlan:
+    """Return the plan of an environment on the day given, else the one that an example pins, else today in its zone.
+
+    Raises BadInput with everything that is wrong in the spec or the lock.
+    """
+    spec = read_spec(environment, root, engine_config)
+    lock = read_lock(environment, root)
+    as_of = given_as_of or spec.as_of or now.astimezone(ZoneInfo(spec.zone)).date()
+    try:
+        return plan(spec, lock, as_of)
+    except NoForecast as mismatch:
+        shown = f"stacks/{lock_path(environment, root).name}"
+        raise BadInput([Problem(shown, None, "verticals", str(mismatch))]) from None
+
+
+def stack_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a stack file: what editors check `stacks/Pulumi.<env>.yaml` against."""
+    spec = Spec.model_json_schema()
+    definitions = spec.pop("$defs", {})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Headroom stack file",
+        "type": "object",
+        "required": ["config"],
+        "properties": {"config": {"type": "object", "required": [SPEC_KEY], "properties": {SPEC_KEY: spec}}},
+        "$defs": definitions,
+    }
