@@ -14,7 +14,10 @@ environment = pulumi.get_stack()
 given = os.environ.get("HEADROOM_AS_OF")
 try:
     plan = plan_environment(
-        environment, date.fromisoformat(given) if given else None, datetime.now(UTC), engine_config=pulumi.Config().get("spec")
+        environment,
+        date.fromisoformat(given) if given else None,
+        datetime.now(UTC),
+        engine_config=pulumi.Config().get("spec"),
     )
 except BadInput as bad:
     raise pulumi.RunError(str(bad)) from None

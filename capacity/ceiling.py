@@ -83,11 +83,10 @@ def _limits(vertical: LiveVertical, cpu_cores: float, memory_bytes: int) -> tupl
         Limit(
             "descriptors",
             by_descriptors * pod.workers,
-            f"{pod.workers} x ({pod.descriptors} / {DESCRIPTOR_RESERVE} - {pod.base_descriptors}) files / {cost.descriptors} a session",
+            f"{pod.workers} x ({pod.descriptors} / {DESCRIPTOR_RESERVE} - {pod.base_descriptors}) files "
+            f"/ {cost.descriptors} a session",
         ),
     ]
     if cap is not None:
         limits.append(Limit("cap", cap.sessions, cap.reason))
-    if vertical.pins.sessions_per_pod is not None:
-        limits.append(Limit("admission", vertical.pins.sessions_per_pod, "pinned: the pod admits no more"))
     return tuple(limits)

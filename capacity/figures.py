@@ -1,6 +1,6 @@
 """Models that refuse what they do not know, and figures that carry their source."""
 
-import datetime
+import datetime as dt
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,5 +24,5 @@ class Source(Frozen):
     """`measured` on a running system, `declared` by somebody who answers for it, or `assumed`."""
     source: str = Field(default="no source given", min_length=1)
     """Who or what says so: a dashboard, a contract, a document."""
-    date: datetime.date | None = None
+    date: dt.date | None = None
     """The day on which the source showed the figure."""

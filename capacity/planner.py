@@ -7,11 +7,11 @@ from datetime import date
 from capacity.ceiling import floor_sessions, pod_ceiling
 from capacity.lock import ForecastLock, VerticalForecast
 from capacity.packing import Allocatable, PodRequest, first_fit
-from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan, Shortfall
+from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan
 from capacity.required import growth_factor, required
 from capacity.scaling import scale
 from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
-from capacity.spec import LiveVertical, Pool, QueueVertical, Spec
+from capacity.spec import LiveVertical, Pool, Spec
 
 PRESCALE_POD = PodRequest("prescale", cpu_cores=0.05, memory_bytes=64 * 2**20)
 """What the pre-scale job of one vertical asks of its node; the renderer writes the same figures."""
@@ -40,7 +40,12 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
     pools = tuple(_pool(name, pool, verticals) for name, pool in spec.pools.items())
     growth = growth_factor(lock.valid_days, spec.margins.growth_per_quarter)
     shortfalls = (
-        *(short for live in verticals if isinstance(live, LivePlan) for short in vertical_shortfalls(live, lock, growth, spec.scaling)),
+        *(
+            short
+            for live in verticals
+            if isinstance(live, LivePlan)
+            for short in vertical_shortfalls(live, lock, growth, spec.scaling)
+        ),
         *shared_shortfalls(model, as_of),
         *(short for pool in pools for short in pool_shortfalls(pool)),
     )
@@ -65,7 +70,9 @@ def _same_verticals(spec: Spec, lock: ForecastLock) -> None:
     if missing := sorted(live - lock.verticals.keys()):
         raise NoForecast(f"the forecast lock of {lock.environment} has no vertical {missing[0]!r}, which the spec has")
     if unknown := sorted(lock.verticals.keys() - live):
-        raise NoForecast(f"the forecast lock of {lock.environment} has a vertical {unknown[0]!r}; the spec has no live one of that name")
+        raise NoForecast(
+            f"the forecast lock of {lock.environment} has a vertical {unknown[0]!r}; the spec has no live one of that name"
+        )
 
 
 def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: Spec, lock: ForecastLock) -> LivePlan:
@@ -74,8 +81,18 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
     at_data_end = required(forecast, lock.data_end, lock.data_end, margins.burst, margins.growth_per_quarter)
     by_valid_until = required(forecast, lock.data_end, lock.valid_until, margins.burst, margins.growth_per_quarter)
     growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
-    scaling = scale(forecast, ceiling, by_valid_until.sessions, growth, margins, spec.alert, spec.scaling, vertical.pins)
-    provided = scaling.maximum * ceiling.guaranteed_safe
+    scaling = scale(
+        forecast,
+        ceiling,
+        required_sessions=by_valid_until.sessions,
+        growth=growth,
+        margins=margins,
+        alert=spec.alert,
+        scaling=spec.scaling,
+        pins=vertical.pins,
+    )
+    admitted = vertical.pins.sessions_per_pod or ceiling.guaranteed
+    provided = scaling.maximum * min(admitted, ceiling.guaranteed_safe)
     return LivePlan(
         name=name,
         spec=vertical,
@@ -84,7 +101,7 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
         source=forecast.source,
         measured_burst=forecast.measured_burst,
         ceiling=ceiling,
-        sessions_per_pod=vertical.pins.sessions_per_pod or ceiling.guaranteed,
+        sessions_per_pod=admitted,
         required_at_data_end=at_data_end,
         required=by_valid_until,
         scaling=scaling,

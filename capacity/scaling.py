@@ -18,7 +18,7 @@ class Target:
     sessions: int
     binding: str
     by_lag: int
-    """target x (1 + tolerance) x lag growth <= guaranteed ceiling."""
+    """target x (1 + tolerance) x lag growth <= what a pod is guaranteed and admits."""
     by_alert: int
     """target x (1 + tolerance) < alert threshold x hard ceiling, or the alert would always fire."""
 
@@ -60,7 +60,8 @@ def alert_threshold(alert: Alert, burst: float) -> float:
 
 def target_sessions(ceiling: PodCeiling, lag_ratio: float, tolerance: float, alert_utilisation: float, pins: Pins) -> Target:
     """Return the autoscaler's target for one pod; never below 1, even where nothing fits."""
-    by_lag = floor_sessions(ceiling.guaranteed / ((1 + tolerance) * lag_ratio))
+    held = min(pins.sessions_per_pod or ceiling.guaranteed, ceiling.guaranteed)
+    by_lag = floor_sessions(held / ((1 + tolerance) * lag_ratio))
     by_alert = max(0, math.ceil(alert_utilisation * ceiling.hard / (1 + tolerance) - 1e-9) - 1)
     binding = "growth within the lag" if by_lag <= by_alert else "alert"
     sessions = max(1, min(by_lag, by_alert))
@@ -72,6 +73,7 @@ def target_sessions(ceiling: PodCeiling, lag_ratio: float, tolerance: float, ale
 def scale(
     forecast: VerticalForecast,
     ceiling: PodCeiling,
+    *,
     required_sessions: float,
     growth: float,
     margins: Margins,
@@ -79,14 +81,15 @@ def scale(
     scaling: Scaling,
     pins: Pins,
 ) -> ScalingPlan:
-    """Return the replicas of one vertical over the week.
+    """Return the replicas of one vertical over the week, for pods that hold what their requests guarantee and they admit.
 
     `required_sessions` and `growth` are those of the lock's last valid day: bounds must hold until then.
     """
     threshold = alert_threshold(alert, margins.burst)
+    admitted = pins.sessions_per_pod or ceiling.guaranteed
     target = target_sessions(ceiling, forecast.lag.ratio, scaling.tolerance, threshold, pins)
-    maximum = pins.maximum or max(LEAST_REPLICAS, replicas_for(required_sessions, ceiling.guaranteed_safe))
-    quiet = replicas_for(forecast.lag.quiet_sessions * growth, ceiling.guaranteed)
+    maximum = pins.maximum or max(LEAST_REPLICAS, replicas_for(required_sessions, min(admitted, ceiling.guaranteed_safe)))
+    quiet = replicas_for(forecast.lag.quiet_sessions * growth, min(admitted, ceiling.guaranteed))
     baseline = min(maximum, pins.minimum or max(LEAST_REPLICAS, quiet))
     windows = tuple(
         Window(

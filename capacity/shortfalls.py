@@ -14,22 +14,30 @@ from capacity.spec import Scaling
 
 def vertical_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling) -> Iterator[Shortfall]:
     """Yield what one vertical falls short of. `growth` is that of the lock's last valid day."""
-    ceiling, pins, pod = live.ceiling, live.spec.pins, live.spec.pod
+    ceiling, pod = live.ceiling, live.spec.pod
     where = f"verticals.{live.name}"
     if ceiling.guaranteed_safe == 0:
         yield Shortfall(
-            "pod", live.name, 1, 0, "sessions",
+            "pod",
+            live.name,
+            1,
+            0,
+            "sessions",
             f"one pod safely holds no session: its {ceiling.binding} allows {ceiling.hard}, its requests {ceiling.guaranteed}",
             f"raise {where}.pod.{'requests' if pod.requests else ceiling.binding}",
         )
         return
     maximum = live.scaling.maximum
-    held = _held(live.required.sessions, maximum * ceiling.safe, maximum * ceiling.guaranteed_safe)
+    held = _held(live.required.sessions, maximum * min(live.sessions_per_pod, ceiling.safe), live.provided)
     if held is not None:
-        guarantee = f", {maximum * ceiling.guaranteed_safe:,} safe by their requests" if pod.requests else ""
-        needed = replicas_for(live.required.sessions, ceiling.safe)
+        guarantee = f", {live.provided:,} safe by their requests" if pod.requests else ""
+        needed = replicas_for(live.required.sessions, min(live.sessions_per_pod, ceiling.safe))
         yield Shortfall(
-            "sessions", live.name, live.required.sessions, held, "sessions",
+            "sessions",
+            live.name,
+            live.required.sessions,
+            held,
+            "sessions",
             f"{live.required.binding} asks for {live.required_at_data_end.sessions:,.0f} on {lock.data_end} and "
             f"{live.required.sessions:,.0f} by {lock.valid_until}; {maximum} pods hold {maximum * ceiling.hard:,} hard, "
             f"{maximum * ceiling.safe:,} safe{guarantee}",
@@ -38,7 +46,11 @@ def vertical_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
     held = _held(live.sessions_per_pod, ceiling.hard, ceiling.guaranteed)
     if held is not None:
         yield Shortfall(
-            "pod", live.name, live.sessions_per_pod, held, "sessions",
+            "pod",
+            live.name,
+            live.sessions_per_pod,
+            held,
+            "sessions",
             f"a pod admits {live.sessions_per_pod} sessions, its {ceiling.binding} holds {ceiling.hard} "
             f"and its requests guarantee {ceiling.guaranteed}",
             f"lower {where}.pins.sessions_per_pod from {live.sessions_per_pod} to {ceiling.guaranteed}",
@@ -47,7 +59,11 @@ def vertical_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
     needed_files = descriptors_needed(pod, live.spec.session, live.sessions_per_pod)
     if needed_files > pod.descriptors:
         yield Shortfall(
-            "descriptors", live.name, needed_files, pod.descriptors, "open files",
+            "descriptors",
+            live.name,
+            needed_files,
+            pod.descriptors,
+            "open files",
             f"a process of a full pod needs {needed_files} open files, reserve included",
             f"raise {where}.pod.descriptors to {needed_files}",
         )
@@ -60,22 +76,33 @@ def _scaling_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
     best = min(target.by_lag, target.by_alert)
     if target.sessions > best:
         alert = live.scaling.alert_utilisation * ceiling.hard
-        by_lag = _held(act * forecast.lag.ratio, ceiling.hard, ceiling.guaranteed)
+        by_lag = _held(
+            act * forecast.lag.ratio,
+            min(live.sessions_per_pod, ceiling.hard),
+            min(live.sessions_per_pod, ceiling.guaranteed),
+        )
         yield Shortfall(
-            "target", live.name,
+            "target",
+            live.name,
             act * forecast.lag.ratio if by_lag is not None else act,
             by_lag if by_lag is not None else alert,
             "sessions",
             f"the autoscaler acts above {target.sessions} x {1 + scaling.tolerance:g} = {act:,.0f} a pod; the load grows "
             f"x {forecast.lag.ratio:g} before a new pod answers, and the alert fires above {alert:,.0f}",
-            f"lower {where}.pins.target from {target.sessions} to {best}" if best else f"raise {where}.pod: no target leaves room",
+            f"lower {where}.pins.target from {target.sessions} to {best}"
+            if best
+            else f"raise {where}.pod: no target leaves room",
         )
     quiet = forecast.lag.quiet_sessions * growth
     floor = live.scaling.baseline
-    held = _held(quiet, floor * ceiling.hard, floor * ceiling.guaranteed)
+    held = _held(quiet, floor * min(live.sessions_per_pod, ceiling.hard), floor * min(live.sessions_per_pod, ceiling.guaranteed))
     if held is not None:
         yield Shortfall(
-            "floor", live.name, quiet, held, "sessions",
+            "floor",
+            live.name,
+            quiet,
+            held,
+            "sessions",
             f"a quiet minute can grow to {quiet:,.0f} within the scaling lag; the floor is {floor} pods",
             f"raise {where}.pins.minimum from {floor} to {replicas_for(quiet, ceiling.guaranteed)}",
         )
@@ -101,17 +128,28 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
     for peak in forecast.known_peaks:
         floor = floors.get((peak.day, peak.start, peak.end), live.scaling.baseline)
         asked = peak.sessions * growth
-        held = _held(asked, floor * ceiling.hard, floor * ceiling.guaranteed)
+        held = _held(
+            asked, floor * min(live.sessions_per_pod, ceiling.hard), floor * min(live.sessions_per_pod, ceiling.guaranteed)
+        )
         if held is not None:
             yield Shortfall(
-                "prescale", live.name, asked, held, "sessions",
-                f"the known peak {peak.day} {peak.start}-{peak.end} reaches {asked:,.0f} by {lock.valid_until}; its floor is {floor} pods",
+                "prescale",
+                live.name,
+                asked,
+                held,
+                "sessions",
+                f"the known peak {peak.day} {peak.start}-{peak.end} reaches {asked:,.0f} by {lock.valid_until}; "
+                f"its floor is {floor} pods",
                 f"raise verticals.{live.name}.pins.prescale_floor to {replicas_for(asked, ceiling.guaranteed)}"
                 " and pins.maximum to at least that",
             )
     if forecast.known_peaks and scaling.prescale_lead < forecast.lag.seconds:
         yield Shortfall(
-            "prescale", live.name, forecast.lag.seconds, scaling.prescale_lead, "seconds",
+            "prescale",
+            live.name,
+            forecast.lag.seconds,
+            scaling.prescale_lead,
+            "seconds",
             "the floor of a known peak is set later than a pod takes to answer",
             f"raise scaling.prescale_lead to {forecast.lag.seconds:g}s",
         )
@@ -122,7 +160,11 @@ def shared_shortfalls(model: ModelPlan, as_of: date) -> Iterator[Shortfall]:
     limit = model.spec.tokens_per_minute.limit
     if model.required_tokens_per_minute > limit:
         yield Shortfall(
-            "tokens", "shared", model.required_tokens_per_minute, limit, "tokens/min",
+            "tokens",
+            "shared",
+            model.required_tokens_per_minute,
+            limit,
+            "tokens/min",
             f"{model.sessions:,.0f} sessions x {model.spec.tokens_per_session_minute.value:,} tokens a minute on {as_of}; "
             f"the limit holds {model.sessions_within_limit:,} sessions",
             f"have the limit of {model.spec.name} raised to {math.ceil(model.required_tokens_per_minute):,} tokens a minute",
@@ -133,18 +175,32 @@ def pool_shortfalls(pool: PoolPlan) -> Iterator[Shortfall]:
     """Yield what one pool of machines falls short of."""
     if pool.node.cpu_cores <= 0 or pool.node.memory_bytes <= 0:
         yield Shortfall(
-            "nodes", pool.name, 1, 0, "nodes", "a node keeps all of itself for the system; nothing is left for pods",
+            "nodes",
+            pool.name,
+            1,
+            0,
+            "nodes",
+            "a node keeps all of itself for the system; nothing is left for pods",
             f"lower pools.{pool.name}.reserved_cpu or reserved_memory",
         )
         return
     for name in first_fit(pool.pods, pool.node).too_large:
         yield Shortfall(
-            "nodes", pool.name, 1, 0, "nodes", f"no node of the pool takes a pod of {name}",
+            "nodes",
+            pool.name,
+            1,
+            0,
+            "nodes",
+            f"no node of the pool takes a pod of {name}",
             f"use larger machines in pools.{pool.name}, or smaller pods in verticals.{name.removesuffix('-prescale')}",
         )
     if pool.needed > pool.nodes:
         yield Shortfall(
-            "nodes", pool.name, pool.needed, pool.nodes, "nodes",
+            "nodes",
+            pool.name,
+            pool.needed,
+            pool.nodes,
+            "nodes",
             f"every autoscaler at its maximum needs {pool.needed} nodes ({pool.binding} binds)",
             f"raise pools.{pool.name}.nodes from {pool.nodes} to {pool.needed}",
         )

@@ -83,7 +83,15 @@ def format_bytes(size: int) -> str:
     >>> format_bytes(17179869184), format_bytes(120000000)
     ('16Gi', '120M')
     """
-    for suffix, factor in (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+    for suffix, factor in (
+        ("Ti", 2**40),
+        ("Gi", 2**30),
+        ("Mi", 2**20),
+        ("Ki", 2**10),
+        ("G", 10**9),
+        ("M", 10**6),
+        ("k", 10**3),
+    ):
         if size and size % factor == 0:
             return f"{size // factor}{suffix}"
     return str(size)
@@ -131,7 +139,7 @@ def _read(text: Any, units: dict[str, Any], expected: str) -> tuple[float, float
 
 def _whole(text: Any, number: float, factor: float) -> int:
     value = number * factor
-    if abs(value - round(value)) > 1e-6:
+    if abs(value - round(value)) > 1e-6:  # noqa: PLR2004  # what binary fractions leave
         raise UnknownUnit(f"expected a whole number, got {text!r}")
     return round(value)
 

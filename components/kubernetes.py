@@ -34,6 +34,9 @@ def kubernetes_object(
 
 def namespace(name: str, *, resource: str, parent: str, labels: Mapping[str, str] | None = None) -> Rendered:
     """Return a namespace whose pods must meet the restricted Pod Security Standard."""
-    enforced = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+    enforced = {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/enforce-version": "latest",
+    }
     metadata = {"name": name, "labels": {"app.kubernetes.io/part-of": "headroom", **enforced, **(labels or {})}}
     return kubernetes_object(resource, "v1", "Namespace", metadata, {}, parent=parent)

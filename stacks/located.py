@@ -99,7 +99,7 @@ def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], sh
     if error["type"].startswith("union_tag"):
         tag = error["ctx"]["discriminator"].strip("'")
         path, line = f"{path}.{tag}", _line_of(here, tag) if child(here, tag) is not None else line
-    return Problem(shown, line, path, _message(error, last, schema, node))
+    return Problem(shown, line, path, _message(error, last, schema))
 
 
 def _line_of(parent: yaml.Node, key: str | int) -> int:
@@ -108,9 +108,9 @@ def _line_of(parent: yaml.Node, key: str | int) -> int:
     return int(parent.value[key].start_mark.line) + 1
 
 
-def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any], node: yaml.Node) -> str:
+def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        keys = _known_keys(error["loc"][:-1], schema, node)
+        keys = _known_keys(error["loc"][:-1], schema)
         near = difflib.get_close_matches(str(last), keys, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(keys))}"
         return f"unknown key; {hint}"
@@ -124,7 +124,7 @@ def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any], no
     return f"expected {text}, got {json.dumps(error['input'])}"
 
 
-def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any], node: yaml.Node) -> list[str]:
+def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any]) -> list[str]:
     known: Mapping[str, Any] = schema
     for part in location:
         known = _schema_below(known, part, schema)
@@ -145,7 +145,11 @@ def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, 
     tagged = [
         option
         for option in _options(known, root)
-        if part in (option.get("properties", {}).get("kind", {}).get("enum") or [option.get("properties", {}).get("kind", {}).get("const")])
+        if part
+        in (
+            option.get("properties", {}).get("kind", {}).get("enum")
+            or [option.get("properties", {}).get("kind", {}).get("const")]
+        )
     ]
     return {"anyOf": tagged} if tagged else known
 

@@ -48,7 +48,16 @@ def read_spec(environment: str, root: Path = ROOT, engine_config: str | None = N
             raise BadInput([Problem(shown, node.start_mark.line + 1, f"config.{SPEC_KEY}", "is required and missing")])
         document, node = document[key], below
     if engine_config is not None and digest(json.loads(engine_config)) != digest(document):
-        raise BadInput([Problem(shown, None, f"config.{SPEC_KEY}", "the engine was given another spec than this file's (--config-file?)")])
+        raise BadInput(
+            [
+                Problem(
+                    shown,
+                    None,
+                    f"config.{SPEC_KEY}",
+                    "the engine was given another spec than this file's (--config-file?)",
+                )
+            ]
+        )
     return validated(Spec, document, node, shown)
 
 

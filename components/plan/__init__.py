@@ -1,0 +1,1 @@
+"""The stack's root and its plan."""

@@ -35,7 +35,5 @@ def plan_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
     data = {"plan.json": canonical_json(plan.standing_document())}
     return [
         namespace(NAMESPACE, resource="plan-namespace", parent=parent),
-        kubernetes_object(
-            "capacity-plan", "v1", "ConfigMap", metadata, {"data": data}, parent=parent, after=("plan-namespace",)
-        ),
+        kubernetes_object("capacity-plan", "v1", "ConfigMap", metadata, {"data": data}, parent=parent, after=("plan-namespace",)),
     ]

@@ -109,7 +109,11 @@ def main() -> int:
     except urllib.error.HTTPError as error:
         print(f"{path}: {error.code} {error.read(500).decode(errors='replace')}", file=sys.stderr)
         return 1
-    print(f"{arguments.autoscaler}: minReplicas {current} -> {floor}" if floor != current else f"{arguments.autoscaler}: minReplicas {floor} stands")
+    print(
+        f"{arguments.autoscaler}: minReplicas {current} -> {floor}"
+        if floor != current
+        else f"{arguments.autoscaler}: minReplicas {floor} stands"
+    )
     return 0
 
 

@@ -25,7 +25,11 @@ def vertical_resources(vertical: LivePlan | QueuePlan, tools_image: str, *, pare
         _disruption_budget(name),
     ]
     if isinstance(vertical, LivePlan):
-        resources += [_service(name, vertical.spec.port), autoscaler(vertical), *prescale_resources(vertical, tools_image)]
+        resources += [
+            _service(name, vertical.spec.port),
+            autoscaler(vertical),
+            *prescale_resources(vertical, tools_image),
+        ]
     return resources
 
 
@@ -53,7 +57,11 @@ def _deployment(vertical: LivePlan | QueuePlan) -> Rendered:
             "spec": {
                 "automountServiceAccountToken": False,
                 "nodeSelector": {f"{DOMAIN}/pool": vertical.spec.pool},
-                "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 10001,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
                 "containers": _containers(vertical),
             },
         },
@@ -115,7 +123,10 @@ def _containers(vertical: LivePlan | QueuePlan) -> list[dict[str, Any]]:
     if isinstance(vertical, LivePlan):
         container["ports"] = [{"name": "http", "containerPort": vertical.spec.port}]
         container["readinessProbe"] = {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 5}
-    return [container, *(_sidecar(sidecar.name, sidecar.image, sidecar.cpu, sidecar.memory) for sidecar in pod.sidecars)]
+    return [
+        container,
+        *(_sidecar(sidecar.name, sidecar.image, sidecar.cpu, sidecar.memory) for sidecar in pod.sidecars),
+    ]
 
 
 def _sidecar(name: str, image: str, cpu_cores: float, memory_bytes: int) -> dict[str, Any]:

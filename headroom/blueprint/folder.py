@@ -46,7 +46,7 @@ class FolderInUse(ValueError):
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as they are, no anchors: the files are read by people."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # PyYAML's signature
         return True
 
 
@@ -63,7 +63,9 @@ def _document(resource: Rendered) -> dict[str, Any]:
         document["parent"] = resource.parent
     if resource.after:
         document["after"] = list(resource.after)
-    options = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(resource.options).items() if value}
+    options = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(resource.options).items() if value
+    }
     if options:
         document["options"] = options
     return document | {"props": encode(resource.props)}

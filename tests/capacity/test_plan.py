@@ -1,0 +1,199 @@
+"""The planner: design.md's worked example, and what must hold for every plan."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capacity import CapacityPlan, NoForecast, plan
+from capacity.plan import LivePlan
+from capacity.required import growth_factor
+from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
+
+
+def _planned(peak: int = 800, **changes: object) -> LivePlan:
+    made = plan(read_spec(spec_document(healthcare=live(**changes))), lock(healthcare=load(peak)), DATA_END)
+    return made.live[0]
+
+
+def test_the_worked_example_of_healthcare() -> None:
+    """800 at the peak, 0.05 cores a session, pods of 4 cores, lag growth 1.2: 80 hard, 72 safe, 17 and 21 pods, target 48."""
+    made = _planned()
+    assert (made.ceiling.hard, made.ceiling.safe, made.ceiling.binding) == (80, 72, "cpu")
+    assert round(made.required_at_data_end.sessions) == 1200
+    assert round(made.required.sessions) == 1485
+    assert round(growth_factor(28, 2.0), 3) == 1.238
+    assert -(-1200 // 72) == 17
+    assert made.scaling.maximum == 21
+    assert (made.scaling.target.by_lag, made.scaling.target.by_alert, made.scaling.target.sessions) == (60, 48, 48)
+    # At the plain peak the autoscaler asks for 17 pods: 59% of their hard ceiling, below the alert's 66.7%.
+    assert -(-800 // made.scaling.target.sessions) == 17
+    assert round(800 / (17 * 80), 2) == 0.59
+    assert made.scaling.alert_utilisation == pytest.approx(2 / 3)
+
+
+def test_memory_and_base_bind_where_they_are_tighter() -> None:
+    """16 GB hold 133 sessions of 120 MB, 16Gi hold 143; a base takes its part first."""
+    roomy = {"cpu": 64, "memory": "16GB"}
+    assert _planned(pod=roomy).ceiling.hard == 133
+    assert _planned(pod=roomy | {"memory": "16Gi"}).ceiling.hard == 143
+    assert _planned(pod=roomy | {"base_memory": "4GB"}).ceiling.hard == 100
+    assert _planned(pod=roomy).ceiling.binding == "memory"
+
+
+def test_descriptors_bind_with_half_as_many_in_reserve() -> None:
+    """A process with 1,000 files, 64 of them its own, holds (1000/1.5 - 64)/6 = 100 sessions; two processes twice that."""
+    few = {"cpu": 64, "memory": "64Gi", "descriptors": 1000}
+    assert (_planned(pod=few).ceiling.hard, _planned(pod=few).ceiling.binding) == (100, "descriptors")
+    assert _planned(pod=few | {"workers": 2}).ceiling.hard == 200
+
+
+def test_requests_are_what_counts() -> None:
+    """A pod of 4 cores that asks for 2 is planned as one of 2: 40 sessions guaranteed, 42 pods instead of 21."""
+    made = _planned(pod={"cpu": 4, "memory": "16Gi", "requests": {"cpu": 2, "memory": "8Gi"}})
+    assert (made.ceiling.hard, made.ceiling.guaranteed, made.ceiling.guaranteed_safe) == (80, 40, 36)
+    assert made.scaling.maximum == 42
+    assert made.sessions_per_pod == 40
+
+
+def test_the_extreme_quantile_binds_where_it_is_higher() -> None:
+    """The required sessions are the larger of the two terms, and the plan names which."""
+    extreme = {"q95": 3000, "days_fitted": 60, "days_ahead": 20, "method": "test"}
+    made = plan(read_spec(spec_document(a=live())), lock(a=load(extreme=extreme)), DATA_END).live[0]
+    assert (made.required.sessions, made.required.binding) == (3000, "95% of the maximum over the horizon")
+    assert made.scaling.maximum == -(-3000 // 72)
+
+
+def test_pins_are_kept_and_named_as_shortfalls() -> None:
+    """What the owner insists on is planned as it is, and every figure of it that falls short has its cure."""
+    pins = {"minimum": 4, "maximum": 4, "target": 200, "sessions_per_pod": 200}
+    made = plan(read_spec(spec_document(healthcare=live(pins=pins))), lock(healthcare=load()), DATA_END)
+    short = {shortfall.resource: shortfall for shortfall in made.shortfalls}
+    assert set(short) == {"sessions", "pod", "target"}
+    assert (round(short["sessions"].required), short["sessions"].provided) == (1485, 288)
+    assert (short["pod"].required, short["pod"].provided) == (200, 80)
+    assert (round(short["target"].required), short["target"].provided) == (264, 80)
+    assert short["sessions"].remedy == "raise verticals.healthcare.pins.maximum from 4 to 21"
+    assert short["target"].remedy == "lower verticals.healthcare.pins.target from 200 to 48"
+
+
+def test_tokens_are_judged_on_the_day() -> None:
+    """3,000 sessions x 1.5 x 6,000 are 27M on 20M today; a quarter later twice that."""
+    document = spec_document(a=live())
+    document["model"]["tokens_per_minute"]["limit"] = "20M"
+    spec, forecast = read_spec(document), lock(a=load(3000))
+    short = [shortfall for shortfall in plan(spec, forecast, DATA_END).shortfalls if shortfall.resource == "tokens"]
+    assert [(round(s.required), s.provided) for s in short] == [(27_000_000, 20_000_000)]
+    assert round(plan(spec, forecast, DATA_END + timedelta(days=91)).model.required_tokens_per_minute) == 54_000_000
+
+
+def test_a_pod_that_holds_nothing_is_a_shortfall_not_an_error() -> None:
+    """A session that costs more than its pod has leaves nothing to plan, and the plan says so."""
+    made = plan(read_spec(spec_document(a=live(session={"memory": "64GB", "cpu": 0.05}))), lock(a=load()), DATA_END)
+    assert [(s.resource, s.required, s.provided) for s in made.shortfalls] == [("pod", 1, 0)]
+
+
+def test_a_pod_larger_than_any_node_is_a_shortfall() -> None:
+    """No number of nodes takes a pod that is larger than one."""
+    made = plan(read_spec(spec_document(a=live(pod={"cpu": 64, "memory": "16Gi"}))), lock(a=load()), DATA_END)
+    assert [s.reason for s in made.shortfalls] == ["no node of the pool takes a pod of a"]
+
+
+def test_a_known_peak_gets_its_floor() -> None:
+    """The floor of a window holds the grown peak at the target, and never passes the maximum."""
+    peak = {"day": "mon", "start": "09:00", "end": "11:00", "zone": "America/New_York", "sessions": 800}
+    made = plan(read_spec(spec_document(a=live())), lock(a=load(known_peaks=[peak])), DATA_END).live[0]
+    assert [window.replicas for window in made.scaling.windows] == [21]
+    assert not plan(read_spec(spec_document(a=live())), lock(a=load(known_peaks=[peak])), DATA_END).shortfalls
+
+
+def test_spec_and_lock_must_speak_of_the_same_verticals() -> None:
+    """A vertical without a forecast, or a forecast without its vertical, is bad input that names it."""
+    with pytest.raises(NoForecast, match="no vertical 'a'"):
+        plan(read_spec(spec_document(a=live())), lock(b=load()), DATA_END)
+    with pytest.raises(NoForecast, match="has a vertical 'b'"):
+        plan(read_spec(spec_document(a=live())), lock(a=load(), b=load()), DATA_END)
+
+
+def test_the_standing_document_does_not_age() -> None:
+    """The copy of the plan that is deployed is the same on every day of the lock's validity."""
+    spec, forecast = read_spec(spec_document(a=live())), lock(a=load())
+    first, last = (plan(spec, forecast, DATA_END + timedelta(days=days)) for days in (0, 28))
+    assert first.standing_document() == last.standing_document()
+    assert first.document() != last.document()
+
+
+cases = st.fixed_dictionaries(
+    {
+        "peak": st.integers(1, 20_000),
+        "cpu": st.sampled_from([0.5, 1, 4, 8]),
+        "session_cpu": st.floats(0.005, 0.2),
+        "session_mb": st.integers(5, 300),
+        "ratio": st.floats(1.0, 2.0),
+        "quiet": st.integers(0, 500),
+        "burst": st.floats(1.0, 2.0),
+        "growth": st.floats(1.0, 3.0),
+    }
+)
+
+
+def _case(case: dict[str, float]) -> CapacityPlan:
+    vertical = live(
+        pod={"cpu": case["cpu"], "memory": "8Gi"},
+        session={"memory": f"{int(case['session_mb'])}MB", "cpu": round(case["session_cpu"], 4)},
+    )
+    document = spec_document(a=vertical)
+    document["margins"] = {"burst": case["burst"], "growth_per_quarter": case["growth"]}
+    lag = {
+        "seconds": 180.0,
+        "ratio": case["ratio"],
+        "quiet_sessions": case["quiet"],
+        "basis": "assumed",
+        "source": "test",
+    }
+    return plan(read_spec(document), lock(a=load(int(case["peak"]), lag=lag)), DATA_END)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases)
+def test_an_unpinned_plan_holds_what_it_requires(case: dict[str, float]) -> None:
+    """Unless a pod holds no session or no target leaves room, bounds, target and floor hold by the definitions of design.md."""
+    made = _case(case)
+    only = made.live[0]
+    if only.ceiling.guaranteed_safe == 0:
+        assert [s.resource for s in made.shortfalls] == ["pod"]
+        return
+    assert only.provided >= only.required.sessions
+    assert (only.scaling.maximum - 1) * only.ceiling.safe < only.required.sessions or only.scaling.maximum == 2
+    target = only.scaling.target
+    if min(target.by_lag, target.by_alert) >= 1:
+        assert target.sessions * 1.1 * case["ratio"] <= only.ceiling.hard + 1e-6
+        assert target.sessions * 1.1 < only.scaling.alert_utilisation * only.ceiling.hard
+        assert {s.resource for s in made.shortfalls} <= {"tokens", "floor"}
+    assert 2 <= only.scaling.baseline <= only.scaling.maximum
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases, st.sampled_from(["peak", "session_cpu", "session_mb", "ratio", "quiet", "burst", "growth"]))
+def test_more_load_never_needs_less_of_anything(case: dict[str, float], key: str) -> None:
+    """Raising the load or any cost never lowers replicas, nodes or tokens, and never raises a ceiling or a target."""
+    less = _case(case)
+    more = _case(case | {key: case[key] * 1.5 if key != "quiet" else case[key] + 100})
+    before, after = less.live[0], more.live[0]
+    if after.ceiling.guaranteed_safe == 0:
+        return
+    assert after.scaling.maximum >= before.scaling.maximum
+    assert after.scaling.baseline >= min(before.scaling.baseline, after.scaling.maximum)
+    assert after.scaling.target.sessions <= before.scaling.target.sessions
+    assert after.ceiling.hard <= before.ceiling.hard
+    assert more.model.required_tokens_per_minute >= less.model.required_tokens_per_minute
+    assert more.pools[0].needed >= less.pools[0].needed
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases)
+def test_the_same_input_gives_the_same_bytes(case: dict[str, float]) -> None:
+    """A plan is a function of its input, and JSON holds all of it."""
+    assert json.dumps(_case(case).document()) == json.dumps(_case(case).document())
