@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 import pulumi
 
+from headroom.located import BadInput
 from policies.adapters.program import judge_blueprint, refusal
-from stacks.errors import BadInput
 from stacks.reading import floors_path, lock_path, plan_environment
 from stacks.voice import deploy, render
 
@@ -26,4 +26,4 @@ verdict = judge_blueprint(blueprint, lock_path(environment), floors_path(), plan
 if verdict.violations:
     raise pulumi.RunError(refusal(verdict))
 deploy(blueprint)
-pulumi.export("plan", plan.standing_document())
+pulumi.export("headroom", {vertical.name: round(vertical.headroom, 4) for vertical in plan.live})

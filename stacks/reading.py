@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from capacity import CapacityPlan, ForecastLock, NoForecast, Spec, plan
 from headroom.blueprint import digest
-from stacks.errors import BadInput, Problem
-from stacks.located import child, read_document, validated
+from headroom.located import BadInput, Problem, child, read_document, validated
 
 SPEC_KEY = "headroom:spec"
 ROOT = Path(__file__).resolve().parent.parent

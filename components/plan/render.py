@@ -25,6 +25,7 @@ def root_resource(plan: CapacityPlan) -> Rendered:
         "alertUtilisation": plan.alert.utilisation,
         "lagSeconds": plan.scaling.lag.value,
         "tolerance": plan.scaling.tolerance,
+        "plan": plan.standing_document(),
     }
     return Rendered("headroom:stack:Voice", ROOT, claims)
 

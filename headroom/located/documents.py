@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stacks.errors import BadInput, Problem
+from headroom.located.errors import BadInput, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
