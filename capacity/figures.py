@@ -14,7 +14,7 @@ class Frozen(BaseModel):
     Strict: read text with ``model_validate_json`` (lists are tuples and ISO days are dates there, not in Python mode).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Source(Frozen):

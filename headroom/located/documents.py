@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from headroom.located.errors import BadInput, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
+SHOWN_INPUT = 60
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,10 +53,14 @@ def read_document(file: Path, shown: str) -> tuple[Any, yaml.Node]:
 def validated(model: type[Model], value: Any, node: yaml.Node, shown: str, prefix: str = "") -> Model:
     """Return the model of a value; raises BadInput with file, line and YAML path of everything that is wrong."""
     try:
-        return model.model_validate_json(json.dumps(value))
+        return model.model_validate_json(json.dumps(value, default=str))
     except ValidationError as invalid:
         schema = model.model_json_schema()
-        problems = [_problem(error, node, schema, shown, prefix) for error in invalid.errors(include_url=False)]
+        errors = invalid.errors(include_url=False)
+        # A tuple whose only item is faulty counts as too short as well.
+        faulty_below = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+        told = [error for error in errors if not (error["type"] == "too_short" and error["loc"] in faulty_below)]
+        problems = [_problem(error, node, schema, shown, prefix) for error in told]
         raise BadInput(sorted(problems, key=lambda problem: problem.line or 0)) from None
 
 
@@ -118,10 +124,10 @@ def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any]) ->
         return "is required and missing"
     if error["type"] == "union_tag_invalid":
         return f"expected one of {error['ctx']['expected_tags']}, got {error['ctx']['tag']!r}"
-    text = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] == "value_error":
-        return text
-    return f"expected {text}, got {json.dumps(error['input'])}"
+        return error["msg"].removeprefix("Value error, ")
+    got = textwrap.shorten(json.dumps(error["input"]), SHOWN_INPUT, placeholder="...")
+    return f"{error['msg'].replace('Input should be', 'expected', 1)}, got {got}"
 
 
 def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any]) -> list[str]:

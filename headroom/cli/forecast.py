@@ -1,0 +1,67 @@
+"""`headroom forecast`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from headroom.cli.console import FINE, Settings, errors_as_exit_codes, stop
+from headroom.cli.plan import Environment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("forecast")(forecast)
+
+
+def forecast(
+    context: typer.Context,
+    environment: Environment,
+    history: Annotated[
+        Path,
+        typer.Option(
+            "--history",
+            metavar="PATH",
+            help="Calls (.csv, .parquet), or a .yaml that lists sources or declares the load.",
+        ),
+    ],
+) -> None:
+    """Turn call history into the environment's forecast lock, stacks/<ENV>.forecast.json.
+
+    The same data gives the same bytes. Rows that cannot be used are counted by kind, shown, and kept in the lock.
+    """
+    settings: Settings = context.obj
+    with errors_as_exit_codes():
+        from capacity.spec import LiveVertical
+        from headroom.forecast.declared import declared_lock, declares
+        from headroom.forecast.lock import forecast_from, lock_text, write_lock
+        from headroom.review.terminal import show_lock
+        from stacks.reading import lock_path, read_spec
+
+        spec = read_spec(environment)
+        as_of = settings.as_of or spec.as_of or datetime.now(ZoneInfo(spec.zone)).date()
+        live = frozenset(name for name, vertical in spec.verticals.items() if isinstance(vertical, LiveVertical))
+        if declares(history):
+            lock = declared_lock(history, environment)
+        else:
+            lock = forecast_from(
+                history,
+                environment,
+                as_of=as_of,
+                lag_s=spec.scaling.lag.value,
+                zone=spec.zone,
+                known_verticals=live,
+                progress=settings.say,
+            )
+        file = lock_path(environment)
+        changed = not file.is_file() or file.read_text(encoding="utf-8") != lock_text(lock)
+        if changed:
+            write_lock(lock, file)
+        if settings.as_json:
+            settings.answer({"lock": f"stacks/{file.name}", "changed": changed} | lock.model_dump(mode="json"))
+        else:
+            show_lock(lock, settings.console())
+        settings.say(f"stacks/{file.name}: {'written' if changed else 'unchanged'}")
+    stop(FINE)

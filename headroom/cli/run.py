@@ -1,0 +1,191 @@
+"""`headroom preview`, `headroom up` and `headroom destroy`."""
+
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headroom.cli.console import FINE, REFUSED, Settings, errors_as_exit_codes, stop
+from headroom.cli.plan import Environment
+
+if TYPE_CHECKING:
+    from capacity import CapacityPlan
+    from headroom.engine.run import Evidence, Operation, Run
+    from headroom.local.target import Target
+
+OnCluster = Annotated[bool, typer.Option("--cluster", help="Use the local control plane (make cluster-up) instead of a folder.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("preview")(preview)
+    app.command("up")(up)
+    app.command("destroy")(destroy)
+    app.command("env")(env)
+
+
+def preview(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
+    """Show what an `up` would change, judged by the program and by the policy pack.
+
+    Examples run on this machine's engine and stand-ins; any other environment on the pulumi on PATH, with its own login.
+    """
+    _judged("preview", environment, context.obj, cluster=cluster)
+
+
+def up(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
+    """Preview, judge and apply. A refused stack touches nothing.
+
+    Examples are applied to .headroom/out/<ENV>/k8s by a stand-in, one file an object, or with --cluster to the local
+    control plane; any other environment goes through the pulumi on PATH, with its own login and providers.
+    """
+    _judged("up", environment, context.obj, cluster=cluster)
+
+
+def destroy(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
+    """Remove everything that an `up` made."""
+    settings: Settings = context.obj
+    with errors_as_exit_codes():
+        stage = _stage(environment, settings, cluster=cluster)
+        ended = _run("destroy", environment, stage, settings)
+        if settings.as_json:
+            settings.answer({"environment": environment, "outcome": "destroyed", "changes": ended.events.changes})
+    stop(FINE)
+
+
+def env(context: typer.Context, *, cluster: OnCluster = False) -> None:
+    """Print the exports that make plain `pulumi` run here: eval "$(headroom env)"."""
+    import os
+    import shlex
+
+    settings: Settings = context.obj
+    with errors_as_exit_codes():
+        environ = _local_environ("local", settings, cluster=cluster)
+        for name, value in sorted(environ.items()):
+            if os.environ.get(name) != value:
+                print(f"export {name}={shlex.quote(value)}")
+    stop(FINE)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    root: Path
+    environ: dict[str, str]
+    plan: "CapacityPlan"
+
+
+def _stage(environment: str, settings: Settings, *, cluster: bool) -> _Stage:
+    import os
+
+    from headroom.local.paths import paths
+    from stacks.reading import plan_environment
+
+    plan = plan_environment(environment, settings.as_of, datetime.now(UTC))
+    environ = _local_environ(environment, settings, cluster=cluster) if plan.example else dict(os.environ)
+    if settings.as_of is not None:
+        environ["HEADROOM_AS_OF"] = settings.as_of.isoformat()
+    return _Stage(paths().root, environ, plan)
+
+
+def _local_environ(environment: str, settings: Settings, *, cluster: bool) -> dict[str, str]:
+    from headroom.local.engine import ensure_engine
+    from headroom.local.environment import environment as engine_environment
+    from headroom.local.errors import ToolMissing
+    from headroom.local.paths import paths
+    from headroom.local.target import Cluster, Directory
+
+    where = paths()
+    target: Target = Directory(where.out / environment / "k8s")
+    if cluster:
+        if not where.kubeconfig.is_file():
+            raise ToolMissing("the local control plane", "--cluster", "Start it with: make cluster-up")
+        target = Cluster(where.kubeconfig)
+    return engine_environment(where, ensure_engine(where, settings.say), target)
+
+
+def _judged(operation: "Operation", environment: str, settings: Settings, *, cluster: bool) -> None:
+    with errors_as_exit_codes():
+        from headroom.engine.run import Evidence
+        from headroom.review.terminal import show_verdict
+        from policies.adapters.program import judge_blueprint
+        from policies.verdict import violation_json
+        from stacks.reading import floors_path, lock_path
+        from stacks.voice import render
+
+        stage = _stage(environment, settings, cluster=cluster)
+        if cluster and operation == "up":
+            _ensure_nodes(stage.plan, settings)
+        evidence = Evidence(lock_path(environment), floors_path(), stage.plan.as_of)
+        # The program judges the same blueprint before it registers anything: these are its violations, as figures.
+        program = judge_blueprint(render(stage.plan), evidence.lock, evidence.floors, evidence.as_of)
+        ended = _run(operation, environment, stage, settings, evidence, refused=program.refused)
+        violations = tuple(dict.fromkeys((*program.violations, *ended.violations)))
+        rules_run = program.rules_run if program.refused else ended.rules_run
+        outcome = "refused" if violations else "accepted" if operation == "preview" else "applied"
+        if settings.as_json:
+            settings.answer(
+                {
+                    "environment": environment,
+                    "as_of": evidence.as_of.isoformat(),
+                    "outcome": outcome,
+                    "changes": ended.events.changes,
+                    "resources": [
+                        {"urn": step.urn, "type": step.type, "operation": step.operation} for step in ended.events.steps
+                    ],
+                    "violations": [violation_json(violation) for violation in violations],
+                    "rules_run": list(rules_run),
+                }
+            )
+        else:
+            show_verdict(environment, violations, rules_run, settings.console())
+    stop(REFUSED if violations else FINE)
+
+
+def _run(
+    operation: "Operation",
+    environment: str,
+    stage: _Stage,
+    settings: Settings,
+    evidence: "Evidence | None" = None,
+    *,
+    refused: bool = False,
+) -> "Run":
+    """Run the engine; `refused` is whether the program is known to refuse, so that its failure is no failure of the engine."""
+    from headroom.engine.run import ensure_stack, run
+    from headroom.local.errors import ToolFailed, ToolMissing
+
+    try:
+        ensure_stack(environment, stage.root, stage.environ)
+        ended = run(operation, environment, stage.root, stage.environ, evidence, quiet=settings.quiet)
+    except FileNotFoundError:
+        raise ToolMissing("pulumi", f"{operation} of {environment}", "Install it: https://www.pulumi.com/docs/install/") from None
+    except subprocess.CalledProcessError as failed:
+        raise ToolFailed("pulumi stack select", failed.stderr.strip()) from None
+    pack_refuses = bool(ended.violations or ended.events.policy_messages)
+    if ended.code != 0 and not (refused or pack_refuses):
+        raise ToolFailed(f"pulumi {operation}", "\n".join(ended.events.errors) or f"exit code {ended.code}")
+    if ended.code == 0 and evidence is not None and not (ended.rules_run and set(ended.rules_run) <= ended.events.policies_run):
+        raise ToolFailed(f"pulumi {operation}", "no rule of the policy pack ran, so nothing was judged")
+    return ended
+
+
+def _ensure_nodes(plan: "CapacityPlan", settings: Settings) -> None:
+    from headroom.local.cluster.nodes import NodeShape, ensure_nodes
+    from headroom.local.paths import paths
+
+    shapes = [
+        NodeShape(
+            name=f"{pool.name}-{number}",
+            cpu=f"{pool.node.cpu_cores:g}",
+            memory=str(pool.node.memory_bytes),
+            pods=pool.node.pods,
+            labels={"headroom.dev/pool": pool.name},
+            taints=(),
+        )
+        for pool in plan.pools
+        for number in range(1, pool.nodes + 1)
+    ]
+    settings.say(f"{len(shapes)} simulated nodes (kwok) in the shapes of the plan's pools")
+    ensure_nodes(paths().kubeconfig, shapes)

@@ -1,0 +1,1 @@
+"""Running the program on the Pulumi engine, and reading what it said."""

@@ -1,0 +1,64 @@
+"""The engine's event log as values."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the engine does, or would do, to one resource."""
+
+    urn: str
+    type: str
+    operation: str
+
+
+@dataclass(frozen=True)
+class RunEvents:
+    """What one run of the engine reported."""
+
+    steps: tuple[Step, ...]
+    policies_run: frozenset[str]
+    """Policies of which the engine itself reports that they ran."""
+    policy_messages: tuple[tuple[str, str, str], ...]
+    """Policy, URN and message of every violation that the engine reports."""
+    errors: tuple[str, ...]
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """Return how many resources each operation touches."""
+        return dict(sorted(Counter(step.operation for step in self.steps).items()))
+
+
+def read_events(log: Path) -> RunEvents:
+    """Return what an event log says; a log that ends in the middle of a line (a killed engine) counts up to there."""
+    steps: dict[str, Step] = {}
+    policies: set[str] = set()
+    messages: list[tuple[str, str, str]] = []
+    errors: list[str] = []
+    for event in _lines(log):
+        if metadata := event.get("resourcePreEvent", {}).get("metadata"):
+            steps[metadata["urn"]] = Step(metadata["urn"], metadata["type"], metadata["op"])
+        if summary := event.get("policyAnalyzeStackSummaryEvent") or event.get("policyAnalyzeSummaryEvent"):
+            policies |= set(summary.get("passed") or ()) | set(summary.get("failed") or ())
+        if policy := event.get("policyEvent"):
+            messages.append((policy["policyName"], policy.get("resourceUrn", ""), policy["message"]))
+        if (diagnostic := event.get("diagnosticEvent")) and diagnostic.get("severity") == "error":
+            errors.append(diagnostic["message"].strip())
+    return RunEvents(tuple(steps.values()), frozenset(policies), tuple(dict.fromkeys(messages)), tuple(dict.fromkeys(errors)))
+
+
+def _lines(log: Path) -> list[Mapping[str, Any]]:
+    if not log.is_file():
+        return []
+    events = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return events

@@ -1,0 +1,108 @@
+"""One run of the engine: preview, up or destroy of one environment."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from headroom.engine.events import RunEvents, read_events
+from policies.adapters.pack_config import pack_configuration
+from policies.verdict import Violation
+
+Operation = Literal["preview", "up", "destroy"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of the engine ended."""
+
+    code: int
+    events: RunEvents
+    violations: tuple[Violation, ...]
+    rules_run: tuple[str, ...]
+    """Rules that the policy pack says it ran, in the pack's order."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the policy pack judges by."""
+
+    lock: Path
+    floors: Path
+    as_of: date
+
+
+def run(
+    operation: Operation,
+    environment: str,
+    root: Path,
+    environ: Mapping[str, str],
+    evidence: Evidence | None = None,
+    *,
+    quiet: bool = False,
+) -> Run:
+    """Run the engine on an environment, its output shown on stderr as it comes, and return how that ended.
+
+    With evidence the policy pack judges too. The engine's own event log is read, not its text: only there does it say which
+    policies ran (the Automation API drops those events).
+    """
+    with tempfile.TemporaryDirectory(prefix="headroom-run-") as folder:
+        log, verdicts, configuration = (Path(folder) / name for name in ("events.json", "verdicts.json", "pack.json"))
+        command = ["pulumi", operation, "--stack", environment, "--non-interactive", "--event-log", str(log)]
+        command += ["--color", "always" if _colours(environ) else "never"]
+        if operation != "preview":
+            command += ["--yes"]
+        if evidence is not None:
+            configuration.write_text(
+                json.dumps(pack_configuration(evidence.lock, evidence.floors, evidence.as_of, verdicts)),
+                encoding="utf-8",
+            )
+            command += ["--policy-pack", str(root / "policies" / "pack"), "--policy-pack-config", str(configuration)]
+        code = _shown(command, root, {**environ, "PULUMI_DEBUG_COMMANDS": "true"}, quiet=quiet)
+        rules, violations = _verdicts(verdicts)
+        return Run(code, read_events(log), violations, rules)
+
+
+def ensure_stack(environment: str, root: Path, environ: Mapping[str, str]) -> None:
+    """Create the environment's stack in the backend unless it is there; raises CalledProcessError with the engine's words."""
+    subprocess.run(
+        ["pulumi", "stack", "select", "--create", "--stack", environment, "--non-interactive"],
+        cwd=root,
+        env=dict(environ),
+        check=True,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _shown(command: Sequence[str], root: Path, environ: Mapping[str, str], *, quiet: bool) -> int:
+    sink = subprocess.DEVNULL if quiet else sys.stderr.fileno()
+    process = subprocess.Popen(command, cwd=root, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal sent it to the engine too, which ends its own work first
+
+
+def _verdicts(file: Path) -> tuple[tuple[str, ...], tuple[Violation, ...]]:
+    if not file.is_file():
+        return (), ()
+    rules: dict[str, None] = {}
+    violations: dict[Violation, None] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        verdict = json.loads(line)
+        rules[verdict["rule"]] = None
+        violations |= dict.fromkeys(Violation(**violation) for violation in verdict["violations"])
+    return tuple(rules), tuple(violations)
+
+
+def _colours(environ: Mapping[str, str]) -> bool:
+    return sys.stderr.isatty() and not environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,1 @@
+"""From call history to a forecast lock."""

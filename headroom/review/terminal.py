@@ -1,0 +1,174 @@
+"""Plans and verdicts as text for a terminal."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capacity.lock import ForecastLock
+from capacity.plan import CapacityPlan, LivePlan, QueuePlan, Shortfall
+from policies.verdict import Violation
+
+
+def show_plan(plan: CapacityPlan, console: Console) -> None:
+    """Print a plan: each vertical with what binds it, what all share, and what falls short."""
+    lock = plan.lock
+    console.print(
+        f"[bold]{plan.environment}[/] on {plan.as_of}: forecast {lock.kind}, data to {lock.data_end}, valid to {lock.valid_until}"
+    )
+    console.print(
+        f"margins: burst {plan.margins.burst:g}, growth {plan.margins.growth_per_quarter:g} a quarter, "
+        f"safe utilisation {plan.margins.safe_utilisation:g}\n"
+    )
+    console.print(_verticals(plan))
+    console.print(_shared(plan))
+    assumed = [vertical.name for vertical in plan.live if vertical.basis == "assumed"]
+    if assumed:
+        console.print(f"assumed, not measured: the load of {', '.join(assumed)}")
+    for vertical in plan.live:
+        if vertical.ceiling.guaranteed < vertical.ceiling.hard:
+            console.print(
+                f"{vertical.name}: requests are below limits; of {vertical.ceiling.hard} sessions a pod "
+                f"{vertical.ceiling.guaranteed} are guaranteed, and only these count"
+            )
+    if not plan.shortfalls:
+        console.print("[green]Every ceiling holds what is required.[/]")
+        return
+    console.print(f"\n[red bold]{len(plan.shortfalls)} shortfalls[/]")
+    for shortfall in plan.shortfalls:
+        _show_shortfall(shortfall, console)
+
+
+def show_verdict(environment: str, violations: Sequence[Violation], rules_run: Sequence[str], console: Console) -> None:
+    """Print what the gate says: accepted or refused, by how many rules, and why."""
+    if not rules_run:
+        console.print(f"[red bold]{environment} is refused:[/] no rule ran, so nothing was judged")
+        return
+    if not violations:
+        console.print(f"[green bold]{environment} is accepted:[/] {len(rules_run)} rules ran, none is broken")
+        return
+    broken = len({violation.rule for violation in violations})
+    console.print(
+        f"[red bold]{environment} is refused:[/] {len(violations)} violations of {broken} rules ({len(rules_run)} rules ran)"
+    )
+    for violation in violations:
+        console.print(Text.assemble(("  " + violation.rule, "bold"), ("  " + violation.resource, "")))
+        _show_indented((violation.message, f"Remedy: {violation.remedy}"), console)
+
+
+def show_lock(lock: ForecastLock, console: Console) -> None:
+    """Print a forecast lock: what was read, and the load that came of it."""
+    console.print(f"[bold]{lock.environment}[/]: forecast {lock.kind}, data to {lock.data_end}, valid to {lock.valid_until}")
+    for source in lock.sources:
+        rejected = ", ".join(f"{count:,} {kind}" for kind, count in sorted(source.rejected.items())) or "none"
+        console.print(f"  {source.name} ({source.kind}): {source.rows:,} rows, {source.used:,} used; not used: {rejected}")
+        for assumption in source.assumed:
+            console.print(f"    assumed: {assumption}")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("vertical", "basis"):
+        table.add_column(heading)
+    for heading in ("peak", "95% max", "measured burst", "lag growth", "known peaks"):
+        table.add_column(heading, justify="right")
+    for name, forecast in lock.verticals.items():
+        table.add_row(
+            name,
+            forecast.basis,
+            f"{forecast.peak:,}",
+            f"{forecast.extreme.q95:,}" if forecast.extreme else "-",
+            f"{forecast.measured_burst:.2f}" if forecast.measured_burst else "-",
+            f"{forecast.lag.ratio:.2f}",
+            str(len(forecast.known_peaks)),
+        )
+    console.print(table)
+
+
+def _verticals(plan: CapacityPlan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("vertical")
+    for heading in ("peak", "required", "by " + plan.lock.valid_until.isoformat(), "a pod: hard", "safe"):
+        table.add_column(heading, justify="right")
+    table.add_column("bound by")
+    for heading in ("replicas", "in peaks", "target", "safe in all", "headroom"):
+        table.add_column(heading, justify="right")
+    for vertical in plan.verticals:
+        table.add_row(*(_queue_row(vertical) if isinstance(vertical, QueuePlan) else _live_row(vertical)))
+    return table
+
+
+def _live_row(vertical: LivePlan) -> tuple[str | Text, ...]:
+    scaling, ceiling = vertical.scaling, vertical.ceiling
+    return (
+        vertical.name,
+        f"{vertical.peak:,}",
+        f"{vertical.required_at_data_end.sessions:,.0f}",
+        f"{vertical.required.sessions:,.0f}",
+        f"{ceiling.hard:,}",
+        f"{ceiling.safe:,}",
+        ceiling.binding,
+        f"{scaling.baseline}-{scaling.maximum}",
+        str(max(window.replicas for window in scaling.windows)) if scaling.windows else "-",
+        str(scaling.target.sessions),
+        f"{vertical.provided:,}",
+        _signed(vertical.headroom),
+    )
+
+
+def _queue_row(vertical: QueuePlan) -> tuple[str, ...]:
+    return (
+        vertical.name,
+        "-",
+        "-",
+        "-",
+        "-",
+        "-",
+        f"queue of {vertical.spec.depth_cap:,}",
+        str(vertical.spec.replicas),
+        "-",
+        "-",
+        "-",
+        "-",
+    )
+
+
+def _shared(plan: CapacityPlan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("shared by all")
+    for heading in ("required", "there is", "headroom"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    model = plan.model
+    table.add_row(
+        f"{model.spec.name} tokens/min",
+        f"{model.required_tokens_per_minute:,.0f}",
+        f"{model.spec.tokens_per_minute.limit:,}",
+        _signed(model.headroom),
+        f"limit {model.spec.tokens_per_minute.basis}: {model.spec.tokens_per_minute.source}",
+    )
+    for pool in plan.pools:
+        node = f"{pool.node.cpu_cores:g} cores and {pool.node.memory_bytes / 2**30:,.0f} GiB for pods each; {pool.binding} binds"
+        table.add_row(f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), node)
+    return table
+
+
+def _signed(share: float | None) -> Text:
+    if share is None:
+        return Text("-")
+    return Text(f"{share:+.0%}", style="red" if share < 0 else "green")
+
+
+def _show_shortfall(shortfall: Shortfall, console: Console) -> None:
+    console.print(
+        Text.assemble(
+            ("  " + shortfall.resource, "bold"),
+            f"  {shortfall.scope}: required {shortfall.required:,.0f}, provided {shortfall.provided:,.0f} {shortfall.unit}",
+        )
+    )
+    _show_indented((shortfall.reason, f"Remedy: {shortfall.remedy}"), console)
+
+
+def _show_indented(lines: Sequence[str], console: Console) -> None:
+    indent = " " * 4
+    for line in lines:
+        console.print(Text(textwrap.fill(line, console.width, initial_indent=indent, subsequent_indent=indent)))
