@@ -1,0 +1,1 @@
+"""A Kubernetes control plane on this machine: real API server, scheduler and controllers; nodes and pods by kwok."""
