@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pulumi
 
@@ -10,20 +11,15 @@ from policies.adapters.program import judge_blueprint, refusal
 from stacks.reading import floors_path, lock_path, plan_environment
 from stacks.voice import deploy, render
 
-environment = pulumi.get_stack()
-given = os.environ.get("HEADROOM_AS_OF")
+root, environment, given = Path(__file__).resolve().parent, pulumi.get_stack(), os.environ.get("HEADROOM_AS_OF")
+as_of = date.fromisoformat(given) if given else None
 try:
-    plan = plan_environment(
-        environment,
-        date.fromisoformat(given) if given else None,
-        datetime.now(UTC),
-        engine_config=pulumi.Config().get("spec"),
-    )
+    plan = plan_environment(environment, as_of, datetime.now(UTC), root, pulumi.Config().get("spec"))
 except BadInput as bad:
     raise pulumi.RunError(str(bad)) from None
 blueprint = render(plan)
-verdict = judge_blueprint(blueprint, lock_path(environment), floors_path(), plan.as_of)
-if verdict.violations:
+verdict = judge_blueprint(blueprint, lock_path(environment, root), floors_path(root), plan.as_of)
+if verdict.refused:
     raise pulumi.RunError(refusal(verdict))
 deploy(blueprint)
 pulumi.export("headroom", {vertical.name: round(vertical.headroom, 4) for vertical in plan.live})

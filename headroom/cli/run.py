@@ -1,7 +1,7 @@
 """`headroom preview`, `headroom up` and `headroom destroy`."""
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,6 +102,8 @@ def _local_environ(environment: str, settings: Settings, *, cluster: bool) -> di
         if not where.kubeconfig.is_file():
             raise ToolMissing("the local control plane", "--cluster", "Start it with: make cluster-up")
         target = Cluster(where.kubeconfig)
+        # A stack of its own: what the folder's stack holds says nothing of the cluster.
+        where = replace(where, home=where.home / "on-cluster")
     return engine_environment(where, ensure_engine(where, settings.say), target)
 
 

@@ -1,0 +1,48 @@
+# Everything stays in this clone: .venv/ and .headroom/ (both ignored by git), but for the package managers' own caches.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-cluster check golden lock schema cluster-up cluster-down cluster-status clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+
+setup: ## the Python environment, by hash
+	@$(PYTHON) headroom/local/bootstrap.py
+
+up: setup ## from call history to a deployed stack and a refused one (CLUSTER=1: on a real control plane)
+	@$(BIN)/headroom tour $(if $(CLUSTER),--cluster)
+
+test: setup ## the tests, but for those on the control plane
+	@$(BIN)/python -m pytest tests --ignore tests/cluster $(PYTEST)
+
+test-cluster: setup ## the tests on a real control plane (builds it the first time)
+	@$(BIN)/python -m pytest tests/cluster $(PYTEST)
+
+check: setup ## types, lint, import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+golden: setup ## rewrite the goldens; stays red so that nobody does it by habit
+	@$(BIN)/python -m pytest tests/goldens --rewrite-goldens
+
+schema: setup ## rewrite stacks/spec.schema.json
+	@$(BIN)/headroom spec schema > build-schema.tmp && mv build-schema.tmp stacks/spec.schema.json
+
+lock: setup ## pin the packages anew, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/lock.txt
+
+cluster-up: setup ## etcd, API server, scheduler, controllers and kwok on loopback
+	@$(BIN)/python -m headroom.local.cluster up
+
+cluster-down: setup ## end them
+	@$(BIN)/python -m headroom.local.cluster down
+
+cluster-status: setup ## what runs, where
+	@$(BIN)/python -m headroom.local.cluster status
+
+clean: ## remove .venv and .headroom
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m headroom.local.cluster down; fi
+	@rm -rf .venv .headroom

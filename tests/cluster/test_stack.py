@@ -1,0 +1,197 @@
+"""The stack `prod` on a real control plane, with nodes in the shapes of its plan."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from capacity import CapacityPlan
+from components.workloads.scaling import METRIC
+from headroom.engine.run import Run
+from headroom.local.cluster.api import Api, connect
+from headroom.local.cluster.custom_metrics import served_metric
+from headroom.local.cluster.nodes import NodeShape, ensure_nodes
+from headroom.local.engine import ensure_engine
+from headroom.local.paths import paths
+from stacks.voice import render
+from tests.environments import planned
+from tests.projects import Project, make_project
+
+pytestmark = pytest.mark.needs("go", "apt-get install golang")
+
+PEAK = datetime.fromisoformat("2026-11-02T09:30:00-05:00")
+AFTER = datetime.fromisoformat("2026-11-02T11:30:00-05:00")
+
+
+@pytest.fixture(scope="module")
+def plan() -> CapacityPlan:
+    """The plan of prod."""
+    return planned("prod")
+
+
+@pytest.fixture(scope="module")
+def deployed(kubeconfig: Path, plan: CapacityPlan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Run]]:
+    """Prod, deployed through engine, pack and stand-in to the real API server."""
+    ensure_nodes(kubeconfig, _nodes(plan))
+    project = make_project(tmp_path_factory.mktemp("prod"), ensure_engine(paths(), print), kubeconfig)
+    yield project, project.run("up", "prod")
+    project.run("destroy", "prod", pack=False)
+    ensure_nodes(kubeconfig, ())
+
+
+@pytest.fixture
+def api(kubeconfig: Path) -> Api:
+    """The API server, as its administrator."""
+    return connect(kubeconfig)
+
+
+def _nodes(plan: CapacityPlan) -> list[NodeShape]:
+    return [
+        NodeShape(
+            f"{pool.name}-{number}",
+            cpu=f"{pool.node.cpu_cores:g}",
+            memory=str(pool.node.memory_bytes),
+            pods=pool.node.pods,
+            labels={"headroom.dev/pool": pool.name},
+        )
+        for pool in plan.pools
+        for number in range(pool.nodes)
+    ]
+
+
+def _eventually(check: Callable[[], object], within_s: float = 60.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(0.2)
+
+
+def test_every_rendered_object_is_accepted(deployed: tuple[Project, Run], plan: CapacityPlan) -> None:
+    """The real API server takes every object under strict validation, and every workload rolls out."""
+    _, ended = deployed
+    kubernetes = [resource for resource in render(plan) if resource.type.startswith("kubernetes:")]
+    created = [step for step in ended.events.steps if step.type.startswith("kubernetes:")]
+    assert (ended.code, ended.events.errors) == (0, ())
+    assert len(created) == len(kubernetes)
+
+
+def test_a_second_up_changes_nothing(deployed: tuple[Project, Run]) -> None:
+    """What the API server added to the objects is no difference."""
+    project, _ = deployed
+    again = project.run("up", "prod")
+    assert (again.code, set(again.events.changes)) == (0, {"same"})
+
+
+def test_every_pod_is_scheduled_at_maximum_replicas(deployed: tuple[Project, Run], plan: CapacityPlan, api: Api) -> None:
+    """With every autoscaler at its maximum the real scheduler finds room for every pod on the plan's nodes."""
+    assert deployed[1].code == 0
+    for vertical in plan.live:
+        _patch_floor(api, vertical.name, vertical.scaling.maximum)
+    expected = {vertical.name: vertical.scaling.maximum for vertical in plan.live} | {"after-hours": 2}
+    _eventually(lambda: {name: len(_ready_pods(api, name)) for name in expected} == expected)
+    for vertical in plan.live:
+        _patch_floor(api, vertical.name, vertical.scaling.baseline)
+
+
+def test_the_prescale_program_sets_and_restores_the_floor(
+    deployed: tuple[Project, Run], kubeconfig: Path, api: Api, plan: CapacityPlan, tmp_path: Path
+) -> None:
+    """As its own service account, on the real autoscaler: up at the peak, down only as far as the load holds the pods."""
+    assert deployed[1].code == 0
+    sales = next(vertical for vertical in plan.live if vertical.name == "sales")
+    (window,) = sales.scaling.windows
+    run = _program(api, kubeconfig, "sales", tmp_path)
+    with served_metric(kubeconfig, METRIC) as metric:
+        metric.set("sales", "*", 600)
+        assert run("sales", PEAK).returncode == 0
+        assert _floor(api, "sales") == window.replicas
+        _eventually(lambda: len(_ready_pods(api, "sales")) >= window.replicas)
+        _eventually(lambda: _seen(api, "sales") == 600)
+        assert run("sales", AFTER).returncode == 0
+        # 600 sessions at the target hold this many pods by themselves.
+        assert _floor(api, "sales") == -(-600 // sales.scaling.target.sessions)
+        metric.set("sales", "*", 10)
+        _eventually(lambda: _seen(api, "sales") == 10)
+        assert run("sales", AFTER).returncode == 0
+        assert _floor(api, "sales") == sales.scaling.baseline
+
+
+def test_the_prescale_account_may_touch_nothing_else(
+    deployed: tuple[Project, Run], kubeconfig: Path, api: Api, tmp_path: Path
+) -> None:
+    """The service account of one vertical is refused the autoscaler of another, and says so."""
+    assert deployed[1].code == 0
+    refused = _program(api, kubeconfig, "sales", tmp_path)("salon", PEAK)
+    assert refused.returncode == 1
+    assert "403" in refused.stderr
+
+
+def _hpa(name: str) -> str:
+    return f"/apis/autoscaling/v2/namespaces/{name}/horizontalpodautoscalers/{name}"
+
+
+def _floor(api: Api, name: str) -> int:
+    return int(api.get(_hpa(name))["spec"]["minReplicas"])
+
+
+def _seen(api: Api, name: str) -> int | None:
+    """The load that the autoscaler saw last, in sessions."""
+    status = api.get(_hpa(name))["status"]
+    for metric in status.get("currentMetrics") or []:
+        value = metric.get("pods", {}).get("current", {}).get("averageValue")
+        if value is not None:
+            average = float(value[:-1]) / 1000 if value.endswith("m") else float(value)
+            return round(average * int(status["currentReplicas"]))
+    return None
+
+
+def _patch_floor(api: Api, name: str, replicas: int) -> None:
+    api.call("PATCH", _hpa(name), {"spec": {"minReplicas": replicas}}, content_type="application/merge-patch+json")
+
+
+def _ready_pods(api: Api, name: str) -> list[str]:
+    pods = api.get(f"/api/v1/namespaces/{name}/pods?labelSelector=app.kubernetes.io/name%3D{name}")["items"]
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["spec"].get("nodeName")
+        and any(
+            condition["type"] == "Ready" and condition["status"] == "True" for condition in pod["status"].get("conditions", [])
+        )
+    ]
+
+
+def _program(
+    api: Api, kubeconfig: Path, vertical: str, folder: Path
+) -> Callable[[str, datetime], "subprocess.CompletedProcess[str]"]:
+    """The pre-scale program as deployed, run as a process with the token of its rendered service account."""
+    import base64
+
+    import yaml
+
+    job = f"{vertical}-prescale"
+    cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
+    host, port = cluster["server"].removeprefix("https://").split(":")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    token = api.call("POST", f"/api/v1/namespaces/{vertical}/serviceaccounts/{job}/token", request)["status"]["token"]
+    (folder / "token").write_text(token)
+    authority = base64.b64decode(cluster["certificate-authority-data"]) if "certificate-authority-data" in cluster else b""
+    (folder / "ca.crt").write_bytes(authority or Path(cluster["certificate-authority"]).read_bytes())
+    program = folder / "prescale.py"
+    program.write_text(api.get(f"/api/v1/namespaces/{vertical}/configmaps/{job}")["data"]["prescale.py"])
+
+    def run(target: str, now: datetime) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-I", program, target, target, "--account", folder, "--now", now.isoformat()],
+            env={"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
