@@ -1,0 +1,176 @@
+"""The `headroom` command as a person or a pipeline calls it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from policies.judge import all_rules
+from stacks.voice import render
+from tests.environments import planned
+
+
+def headroom(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command with a small environment of its own."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "headroom.cli", *arguments],
+        env=kept | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_a_feasible_plan_ends_with_0_an_infeasible_one_with_1() -> None:
+    """The exit code of `plan` follows its shortfalls."""
+    assert headroom("plan", "prod").returncode == 0
+    infeasible = headroom("plan", "seed")
+    assert infeasible.returncode == 1
+    assert "7 shortfalls" in infeasible.stdout
+
+
+def test_json_is_one_document_on_stdout_wherever_the_option_stands() -> None:
+    """`--json` before or after the command gives the same document, and nothing else on stdout."""
+    before, after = headroom("--json", "plan", "seed"), headroom("plan", "seed", "--json")
+    assert before.stdout == after.stdout
+    document = json.loads(before.stdout)
+    assert {"verticals", "shared", "shortfalls"} <= document.keys()
+    assert document["verticals"]["healthcare"]["ceiling"]["hard"] == 80
+    assert {(short["scope"], short["resource"]) for short in document["shortfalls"]} >= {
+        ("healthcare", "sessions"),
+        ("shared", "tokens"),
+    }
+
+
+def test_synth_judges_by_all_rules() -> None:
+    """`synth --json` carries the violations with their figures, and the rules that ran."""
+    accepted, refused = (headroom("synth", name, "--json") for name in ("prod", "seed"))
+    assert (accepted.returncode, refused.returncode) == (0, 1)
+    assert json.loads(accepted.stdout)["violations"] == []
+    document = json.loads(refused.stdout)
+    assert document["rules_run"] == [rule.name for rule in all_rules()]
+    assert len(document["violations"]) >= 6
+    figures = {(v["rule"], v["resource"]): (v["required"], v["provided"], v["unit"]) for v in document["violations"]}
+    assert figures["sessions-cover-burst", "healthcare-autoscaler"] == (1485, 288, "sessions")
+    assert figures["pod-limits-cover-sessions", "healthcare-deployment"] == (200, 80, "sessions")
+    assert figures["scaling-target-leaves-lag-growth", "healthcare-autoscaler"] == (264, 80, "sessions")
+    assert figures["tokens-cover-burst", "model"][:2] == (27_000_000, 20_000_000)
+    for violation in document["violations"]:
+        assert violation.keys() == {"rule", "resource", "required", "provided", "unit", "message", "remedy", "level"}
+        assert violation["remedy"]
+
+
+def test_what_the_arithmetic_does_not_refuse_is_not_refused() -> None:
+    """The published 65k descriptors hold: that rule is silent on the seed, as are those on nodes and known peaks."""
+    broken = {violation["rule"] for violation in json.loads(headroom("synth", "seed", "--json").stdout)["violations"]}
+    assert broken == {
+        "sessions-cover-burst",
+        "pod-limits-cover-sessions",
+        "scaling-target-leaves-lag-growth",
+        "tokens-cover-burst",
+    }
+
+
+def test_synth_writes_one_file_a_resource_and_removes_what_is_no_more(tmp_path: Path) -> None:
+    """The folder holds exactly the blueprint, also the second time."""
+    out = tmp_path / "out"
+    assert headroom("synth", "prod", "--out", str(out)).returncode == 0
+    (out / "gone.yaml").write_text("old: true\n")
+    assert headroom("synth", "prod", "--out", str(out)).returncode == 0
+    assert sorted(file.name for file in out.iterdir()) == sorted(f"{resource.name}.yaml" for resource in render(planned("prod")))
+
+
+def test_synth_leaves_other_peoples_files_alone(tmp_path: Path) -> None:
+    """A folder with anything else in it is refused before a file is written."""
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = headroom("synth", "prod", "--out", str(tmp_path))
+    assert refused.returncode == 2
+    assert "notes.txt, which is no rendered resource" in refused.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("plan", "prd"), "there is no environment 'prd'; there are: local, prod, seed"),
+        (("plan", "prod", "--as-of", "soon"), "--as-of: 'soon' is not a day such as 2026-11-02"),
+        (("forecast", "local", "--history", "nowhere.csv"), "nowhere.csv"),
+        (("forecast", "local", "--history", "calls.txt"), "has the suffix '.txt'"),
+        (("plan",), "Missing argument 'ENV'"),
+        (("plan", "prod", "--jsn"), "No such option: --jsn"),
+        (("synth", "prod", "--out"), "requires an argument"),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_what(arguments: tuple[str, ...], said: str) -> None:
+    """Every mistake on the command line is exit code 2 with a message on stderr and no traceback."""
+    ended = headroom(*arguments)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_quiet_says_nothing_but_the_answer() -> None:
+    """`--quiet` leaves stderr empty."""
+    assert headroom("synth", "prod", "--quiet").stderr == ""
+    assert headroom("synth", "prod").stderr != ""
+
+
+def test_colours_switch_off() -> None:
+    """No escape sequence without a terminal, nor with NO_COLOR on one that is forced."""
+    assert "\x1b[" not in headroom("plan", "prod").stdout
+    assert "\x1b[" in headroom("plan", "prod", FORCE_COLOR="1").stdout
+    coloured_off = headroom("plan", "prod", FORCE_COLOR="1", NO_COLOR="1").stdout
+    assert "\x1b[3" not in coloured_off
+
+
+def test_another_day_is_another_judgement() -> None:
+    """A month after the lock's data end the tokens needed have grown, and a lock past its validity is refused."""
+    document = json.loads(headroom("plan", "prod", "--json", "--as-of", "2026-11-30").stdout)
+    assert document["shared"]["model"]["required_tokens_per_minute"] == 33_418_610
+    expired = headroom("synth", "prod", "--as-of", "2026-12-01")
+    assert expired.returncode == 1
+    assert "claims-match-lock" in expired.stdout
+
+
+def test_the_engineless_commands_import_no_engine() -> None:
+    """`synth` and `plan` work where pulumi is not even installed."""
+    program = (
+        "import sys; sys.modules['pulumi'] = None; sys.argv = ['headroom', 'synth', 'prod']\n"
+        "from headroom.cli.main import main; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_without_engine_and_go_the_command_says_what_to_install(tmp_path: Path) -> None:
+    """Nothing to build with: exit code 3, the remedy, and the way that needs no engine."""
+    home = str(tmp_path / "home")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "sh").symlink_to(shutil.which("sh") or "/bin/sh")
+    ended = headroom("preview", "prod", PATH=str(bare), HEADROOM_HOME=home, HEADROOM_CACHE=str(tmp_path / "cache"))
+    assert ended.returncode == 3
+    assert "go.dev" in ended.stderr or "golang" in ended.stderr
+    assert "headroom synth" in ended.stderr
+    assert headroom("synth", "prod", PATH=str(bare)).returncode == 0
+
+
+def test_the_schema_command_prints_the_file_beside_the_stacks() -> None:
+    """`spec schema` is what stacks/spec.schema.json holds."""
+    printed = headroom("spec", "schema")
+    assert printed.returncode == 0
+    assert printed.stdout == (Path(__file__).resolve().parents[2] / "stacks" / "spec.schema.json").read_text()
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`headroom plan prod | head -1` ends quietly."""
+    pipe = f"{sys.executable} -m headroom.cli plan seed --json | head -1"
+    ended = subprocess.run(pipe, shell=True, capture_output=True, text=True, check=False)  # noqa: S602  # the shell's pipe is the point
+    assert ended.stderr == ""
