@@ -70,16 +70,18 @@ def _without_engine(settings: Settings) -> None:
 
 def _await_engine(build: "subprocess.Popen[bytes]", log: IO[str], settings: Settings) -> None:
     started = time.monotonic()
-    if build.poll() is None:
+    waits = build.poll() is None
+    if waits:
         settings.say("\n==> Wait for the Pulumi engine (built once, about 4 minutes on 2 cores)")
     while build.poll() is None:
         _tell_news(log, settings)
         time.sleep(0.2)
     _tell_news(log, settings)
+    if waits:
+        settings.say(f"    {time.monotonic() - started:.1f} s")
     if build.returncode != 0:
         settings.say("The steps above need no engine; deploying does. See .headroom/logs/engine.log")
         stop(TOOL_FAILED)
-    settings.say(f"    {time.monotonic() - started:.1f} s")
 
 
 def _tell_news(log: IO[str], settings: Settings) -> None:

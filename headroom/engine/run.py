@@ -54,8 +54,10 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="headroom-run-") as folder:
         log, verdicts, configuration = (Path(folder) / name for name in ("events.json", "verdicts.json", "pack.json"))
-        command = ["pulumi", operation, "--stack", environment, "--non-interactive", "--event-log", str(log)]
+        command = ["pulumi", operation, "--stack", environment, "--event-log", str(log)]
         command += ["--color", "always" if _colours(environ) else "never"]
+        if quiet or not _watched():
+            command += ["--non-interactive"]
         if operation != "preview":
             command += ["--yes"]
         if evidence is not None:
@@ -84,7 +86,9 @@ def ensure_stack(environment: str, root: Path, environ: Mapping[str, str]) -> No
 
 def _shown(command: Sequence[str], root: Path, environ: Mapping[str, str], *, quiet: bool) -> int:
     sink = subprocess.DEVNULL if quiet else sys.stderr.fileno()
-    process = subprocess.Popen(command, cwd=root, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+    # The engine draws its live display only where it has a terminal to read from.
+    source = None if _watched() and not quiet else subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=root, env=dict(environ), stdin=source, stdout=sink, stderr=sink)
     while True:
         try:
             return process.wait()
@@ -102,6 +106,10 @@ def _verdicts(file: Path) -> tuple[tuple[str, ...], tuple[Violation, ...]]:
         rules[verdict["rule"]] = None
         violations |= dict.fromkeys(Violation(**violation) for violation in verdict["violations"])
     return tuple(rules), tuple(violations)
+
+
+def _watched() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _colours(environ: Mapping[str, str]) -> bool:
