@@ -127,7 +127,8 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
     floors = {(window.day, window.start, window.end): window.replicas for window in live.scaling.windows}
     for peak in forecast.known_peaks:
         floor = floors.get((peak.day, peak.start, peak.end), live.scaling.baseline)
-        asked = peak.sessions * growth
+        # More than what is required at all is never asked of a floor.
+        asked = min(peak.sessions * growth * forecast.lag.ratio, live.required.sessions)
         held = _held(
             asked, floor * min(live.sessions_per_pod, ceiling.hard), floor * min(live.sessions_per_pod, ceiling.guaranteed)
         )
@@ -138,7 +139,7 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
                 asked,
                 held,
                 "sessions",
-                f"the known peak {peak.day} {peak.start}-{peak.end} reaches {asked:,.0f} by {lock.valid_until}; "
+                f"the known peak {peak.day} {peak.start}-{peak.end} reaches {asked:,.0f} within the scaling lag; "
                 f"its floor is {floor} pods",
                 f"raise verticals.{live.name}.pins.prescale_floor to {replicas_for(asked, ceiling.guaranteed)}"
                 " and pins.maximum to at least that",

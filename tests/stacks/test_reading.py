@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.errors import BadInput
+from headroom.located import BadInput
 from stacks.reading import environments, plan_environment, read_lock, read_spec, stack_schema
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,0 +1,104 @@
+"""scaling-target-leaves-lag-growth: the autoscaler leaves room for what comes before a new pod answers."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from policies.evidence import Context, usable
+from policies.figures import TINY, count, counts, exceeds, needed, whole
+from policies.fleet import (
+    Live,
+    admitted_sessions,
+    forecast_share,
+    live_deployments,
+    load_of,
+    pod_ceiling,
+    scaling_target,
+)
+from policies.margins import growth, margins
+from policies.rule import Finding, Rule, each
+from policies.schedule import schedule_of
+from policies.stack import Stack, annotation
+
+_LARGER_PODS = "give its pods more memory and processor time"
+
+
+@dataclass(frozen=True)
+class _Clause:
+    """One condition that fails, and the change that cures it."""
+
+    message: str
+    remedy: str
+    required: float
+    provided: float
+
+
+def _scaling_target_leaves_lag_growth(stack: Stack, context: Context) -> Iterator[Finding]:
+    lock, floors = usable(context.lock), usable(context.floors)
+    kept = margins(stack, floors)
+
+    def check(live: Live) -> Iterator[Finding]:
+        if live.autoscaler is None:
+            return
+        load = load_of(lock, live)
+        ceiling, admitted = pod_ceiling(live, floors), admitted_sessions(live)
+        later = growth(lock, lock.valid_until, kept)
+        alert = min(kept.alert_utilisation, annotation(live.autoscaler, "alert-utilisation").number())
+        target = scaling_target(live.autoscaler)
+        baseline = schedule_of(live.autoscaler).baseline
+        quiet = load.quiet_sessions * later * forecast_share(live, load.peak)
+        bounds = {"it holds": ceiling.hard, "its requests guarantee": ceiling.guaranteed, "it admits": admitted}
+        clauses = [
+            *_target(target, load.lag_ratio, bounds, alert, kept.tolerance),
+            *_baseline(baseline, min(ceiling.guaranteed, admitted), quiet, load.lag_seconds),
+        ]
+        if clauses:
+            first = clauses[0]
+            message = f"{live.vertical}: " + "; ".join(clause.message for clause in clauses)
+            remedies = dict.fromkeys(clause.remedy for clause in clauses)
+            yield Finding(live.autoscaler.name, message, " and ".join(remedies), first.required, first.provided, "sessions")
+
+    yield from each(live_deployments(stack), lambda live: live.name, check)
+
+
+def _target(target: float, ratio: float, bounds: Mapping[str, int], alert: float, tolerance: float) -> Iterator[_Clause]:
+    unnoticed = target * (1 + tolerance)
+    grown = unnoticed * ratio
+    hard = bounds["it holds"]
+    threshold = alert * hard
+    highest = min(
+        whole(min(bounds.values()) / (1 + tolerance) / ratio),
+        math.ceil(threshold / (1 + tolerance) - TINY) - 1,
+    )
+    remedy = f"set the target to {highest}" if highest >= 1 else _LARGER_PODS
+    passed = [(real, holds) for holds, real in bounds.items() if exceeds(grown, real)]
+    if passed:
+        real, holds = passed[0]
+        must, have = counts(grown, real)
+        factors = f"{target:g} x {1 + tolerance:g} tolerance x {ratio:g} growth within the lag"
+        message = f"a pod at its target reaches {must} sessions ({factors}), above the {have} that {holds}"
+        yield _Clause(message, remedy, grown, real)
+    if not exceeds(threshold, unnoticed):
+        must, have = counts(unnoticed, threshold)
+        stands = f"a pod at its target stands at {must} sessions ({target:g} x {1 + tolerance:g} tolerance)"
+        message = f"{stands}, not below the alert at {have} ({alert:.1%} of {count(hard)})"
+        yield _Clause(message, remedy, unnoticed, threshold)
+
+
+def _baseline(baseline: int, pod_sessions: int, quiet: float, lag_seconds: float) -> Iterator[_Clause]:
+    held = baseline * pod_sessions
+    if exceeds(quiet, held):
+        must, have = counts(quiet, held)
+        comes = f"{must} can come within {count(lag_seconds)} s of a quiet minute"
+        message = f"its lowest floor of {baseline} pods holds {have} sessions; {comes}"
+        remedy = f"raise the schedule's baseline to {needed(quiet, pod_sessions)}" if pod_sessions else _LARGER_PODS
+        yield _Clause(message, remedy, quiet, held)
+
+
+RULES = (
+    Rule(
+        name="scaling-target-leaves-lag-growth",
+        why="Load grows on for as long as a new pod takes to answer; the pods that stand must carry that, without an alert.",
+        check=_scaling_target_leaves_lag_growth,
+    ),
+)

@@ -1,0 +1,182 @@
+"""Rules on the sessions that pods hold: all pods together, one pod by itself, one process of it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.evidence import Context, usable
+from policies.figures import count, counts, exceeds, needed, whole
+from policies.fleet import (
+    DESCRIPTOR_ROOM,
+    Ceiling,
+    Live,
+    admitted_sessions,
+    descriptor_limit,
+    live_deployments,
+    maximum_pods,
+    pod_ceiling,
+    session_cost,
+)
+from policies.lock import Lock
+from policies.margins import margins, required
+from policies.rule import Finding, Rule, each
+from policies.stack import Stack, annotation
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one Deployment adds to its vertical at its maximum."""
+
+    live: Live
+    pods: int
+    ceiling: Ceiling
+    admitted: int
+    """Sessions that a pod takes by its own setting, which may be fewer than it holds."""
+    safe_utilisation: float
+
+    @property
+    def safe(self) -> int:
+        """Safe sessions of one pod by its limits."""
+        return min(self.admitted, whole(self.ceiling.hard * self.safe_utilisation))
+
+    @property
+    def safe_guaranteed(self) -> int:
+        """Safe sessions of one pod by its requests."""
+        return min(self.admitted, whole(self.ceiling.guaranteed * self.safe_utilisation))
+
+
+def _sessions_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]:
+    lock = usable(context.lock)
+    floors, kept = usable(context.floors), margins(stack, usable(context.floors))
+    fleet = live_deployments(stack)
+
+    def share(live: Live) -> _Share:
+        pods = maximum_pods(live.deployment, live.autoscaler)
+        return _Share(live, pods, pod_ceiling(live, floors), admitted_sessions(live), kept.safe_utilisation)
+
+    def check(vertical: str) -> Iterator[Finding]:
+        shares = [share(live) for live in fleet if live.vertical == vertical]
+        load = lock.verticals[vertical]
+        now, later = (required(lock, load, day, kept) for day in (lock.data_end, lock.valid_until))
+        if shares:
+            yield from _cover(vertical, shares, lock, now, later)
+        else:
+            message = f"{vertical} must hold {count(now)} sessions on {lock.data_end}; no Deployment holds its sessions"
+            yield Finding(vertical, message, f"deploy {vertical}", later, 0, "sessions")
+
+    yield from each(sorted(lock.verticals), str, check)
+
+
+def _cover(vertical: str, shares: list[_Share], lock: Lock, now: float, later: float) -> Iterator[Finding]:
+    hard = sum(share.pods * share.ceiling.hard for share in shares)
+    safe = sum(share.pods * share.safe for share in shares)
+    guaranteed = sum(share.pods * share.ceiling.guaranteed for share in shares)
+    safe_guaranteed = sum(share.pods * share.safe_guaranteed for share in shares)
+    if not exceeds(later, safe_guaranteed):
+        return
+    by_limits = exceeds(later, safe)
+    provided = safe if by_limits else safe_guaranteed
+    must, have = counts(later, provided)
+    if not by_limits:
+        holds = f"{count(safe)} safe by their limits, and only {have} safe by their requests"
+    elif guaranteed < hard:
+        holds = f"{count(hard)} hard, {have} safe ({count(guaranteed)} guaranteed by their requests)"
+    else:
+        holds = f"{count(hard)} hard, {have} safe"
+    if few := sorted({share.admitted for share in shares if share.admitted < whole(share.ceiling.hard * share.safe_utilisation)}):
+        holds += f"; a pod admits only {' or '.join(count(admitted) for admitted in few)}"
+    if later > now:
+        duty = f"{count(now)} sessions on {lock.data_end} and {must} by {lock.valid_until}"
+    else:  # Only the quantile of the maximum over the horizon does not grow.
+        duty = f"{must} sessions until {lock.valid_until}, the 95% quantile of its maximum"
+    pods = sum(share.pods for share in shares)
+    message = f"{vertical} must hold {duty}; {pods} pods hold {holds}"
+    largest = max(shares, key=lambda share: (share.safe, share.live.name))
+    yield Finding(
+        largest.live.name,
+        message,
+        _more_pods(largest, later - safe, later - safe_guaranteed),
+        later,
+        provided,
+        "sessions",
+    )
+
+
+def _more_pods(share: _Share, short: float, short_guaranteed: float) -> str:
+    field_name = "maxReplicas" if share.live.autoscaler is not None else "replicas"
+    if share.safe == 0:
+        return "give its pods more memory and processor time: one holds no session"
+    enough = share.pods + needed(short, share.safe)
+    if share.safe_guaranteed == share.safe:
+        return f"set {field_name} to {enough}"
+    raised = (
+        "requests raised to the limits" if enough == share.pods else f"{field_name} {enough} with requests raised to the limits"
+    )
+    if share.safe_guaranteed == 0:
+        return raised
+    return f"{raised}, or {field_name} {share.pods + needed(short_guaranteed, share.safe_guaranteed)} as the requests are"
+
+
+def _pod_limits_cover_sessions(stack: Stack, context: Context) -> Iterator[Finding]:
+    floors = usable(context.floors)
+
+    def check(live: Live) -> Iterator[Finding]:
+        claimed, ceiling = admitted_sessions(live), pod_ceiling(live, floors)
+        if claimed <= ceiling.guaranteed:
+            return
+        if claimed <= ceiling.hard:
+            real, behind = ceiling.guaranteed, " by its requests"
+        else:
+            real, behind = ceiling.hard, ""
+            if ceiling.guaranteed < ceiling.hard:
+                behind = f" ({count(ceiling.guaranteed)} guaranteed by its requests)"
+        message = (
+            f"a pod of {live.vertical} admits more sessions than it holds: {count(claimed)} claimed, {count(real)} real{behind}"
+        )
+        remedy = (
+            f"set HEADROOM_MAX_SESSIONS to {ceiling.guaranteed}"
+            if ceiling.guaranteed
+            else "give the pod more memory and processor time: it holds no session"
+        )
+        yield Finding(live.deployment.name, message, remedy, claimed, real, "sessions")
+
+    yield from each(live_deployments(stack), lambda live: live.deployment.name, check)
+
+
+def _file_descriptors_cover_sessions(stack: Stack, context: Context) -> Iterator[Finding]:
+    floors = usable(context.floors)
+
+    def check(live: Live) -> Iterator[Finding]:
+        limit = descriptor_limit(live)
+        workers = annotation(live.deployment, "workers").count(at_least=1)
+        sessions = math.ceil(admitted_sessions(live) / workers)
+        base = annotation(live.deployment, "base-descriptors").number()
+        most = DESCRIPTOR_ROOM * (sessions * session_cost(live, floors).descriptors + base)
+        if exceeds(most, limit):
+            must, have = counts(most, limit)
+            message = (
+                f"a process of {live.vertical} may open {have} files; {count(sessions)} sessions and its own files need {must}, "
+                f"with {DESCRIPTOR_ROOM:g} times the room"
+            )
+            yield Finding(live.deployment.name, message, f"allow {must} open files", most, limit, "descriptors")
+
+    yield from each(live_deployments(stack), lambda live: live.deployment.name, check)
+
+
+RULES = (
+    Rule(
+        name="sessions-cover-burst",
+        why="At its maximum a vertical must hold its burst, and its growth for as long as the forecast is valid.",
+        check=_sessions_cover_burst,
+    ),
+    Rule(
+        name="pod-limits-cover-sessions",
+        why="A pod that admits more sessions than its memory and processor time carry drops them in the middle of a call.",
+        check=_pod_limits_cover_sessions,
+    ),
+    Rule(
+        name="file-descriptors-cover-sessions",
+        why="A process without a free descriptor refuses calls while memory and processor look idle.",
+        check=_file_descriptors_cover_sessions,
+    ),
+)

@@ -1,0 +1,98 @@
+"""workloads-are-known: nothing runs beside what the other rules judge."""
+
+from collections.abc import Iterator
+
+from policies.evidence import Context
+from policies.fleet import AUTOSCALER, DEPLOYMENT, LIVE_KINDS, autoscaler_of, scales
+from policies.rule import Finding, Rule, each
+from policies.stack import Resource, Stack, annotation, field, identity, optional, optional_annotation
+from policies.workload_types import HARMLESS, HARMLESS_PREFIXES, KINDS, POD_SPECS
+
+_LIVE_ANNOTATIONS = (
+    "vertical",
+    "session-container",
+    "session-memory-bytes",
+    "session-cpu-cores",
+    "session-descriptors",
+    "base-memory-bytes",
+    "base-cpu-cores",
+    "base-descriptors",
+    "workers",
+    "forecast-peak",
+)
+
+
+def _workloads_are_known(stack: Stack, _context: Context) -> Iterator[Finding]:
+    yield from each(stack.resources, lambda resource: resource.name, _is_known)
+    yield from each(stack.of_type(AUTOSCALER), lambda scaler: scaler.name, lambda scaler: _scales_one(stack, scaler))
+    yield from each(
+        stack.of_type(DEPLOYMENT),
+        lambda deployment: deployment.name,
+        lambda deployment: _scaled_once(stack, deployment),
+    )
+
+
+def _is_known(resource: Resource) -> Iterator[Finding]:
+    runs_pods = resource.type in POD_SPECS
+    if not runs_pods and resource.type not in HARMLESS and not resource.type.startswith(HARMLESS_PREFIXES):
+        message = f"no rule knows the type {resource.type}"
+        yield Finding(resource.name, message, "leave it out, or teach the gate what it runs")
+        return
+    if resource.type.startswith("kubernetes:"):
+        yield from _is_what_it_says(resource)
+    if runs_pods:
+        yield from _has_known_kind(resource)
+
+
+def _is_what_it_says(resource: Resource) -> Iterator[Finding]:
+    _, group_version, kind = resource.type.split(":")
+    token = (group_version.removeprefix("core/"), kind)
+    manifest = (field(resource, "apiVersion").text(), field(resource, "kind").text())
+    if manifest != token:
+        message = f"its manifest is of {manifest[0]} {manifest[1]}, its type of {token[0]} {token[1]}"
+        yield Finding(resource.name, message, "declare it by the type that it is")
+
+
+def _has_known_kind(resource: Resource) -> Iterator[Finding]:
+    kind, exempt = optional_annotation(resource, "kind"), optional_annotation(resource, "exempt")
+    known = KINDS.get(resource.type, frozenset())
+    remedy = "annotate it with headroom.dev/exempt and the reason"
+    if known:
+        remedy = f"annotate it with headroom.dev/kind ({', '.join(sorted(known))}), or with headroom.dev/exempt and the reason"
+    if kind is None:
+        if exempt is None or not str(exempt.value).strip():
+            yield Finding(resource.name, "it runs pods that no rule knows", remedy)
+    elif kind.text() not in known:
+        yield Finding(resource.name, f"no rule knows its kind {kind.text()}", remedy)
+    elif kind.text() in LIVE_KINDS:
+        for name in _LIVE_ANNOTATIONS:
+            annotation(resource, name)
+
+
+def _scales_one(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
+    scaled = [deployment for deployment in stack.of_type(DEPLOYMENT) if scales(autoscaler, deployment)]
+    if not scaled:
+        target = field(autoscaler, "spec.scaleTargetRef")
+        where = f"{target['kind'].text()} {identity(autoscaler).namespace}/{target['name'].text()}"
+        yield Finding(autoscaler.name, f"it scales {where}, which the stack does not have as a Deployment", "leave it out")
+    for deployment in scaled:
+        kind = optional_annotation(deployment, "kind")
+        if kind is not None and kind.text() not in LIVE_KINDS:
+            message = f"it scales {deployment.name}, of kind {kind.text()}, which keeps a fixed size"
+            yield Finding(autoscaler.name, message, "leave it out")
+
+
+def _scaled_once(stack: Stack, deployment: Resource) -> Iterator[Finding]:
+    scaler = autoscaler_of(stack, deployment)
+    if scaler is not None and optional(deployment, "spec.replicas") is not None:
+        message = f"it sets spec.replicas, which every deploy would take back from {scaler.name}"
+        yield Finding(deployment.name, message, "leave spec.replicas out")
+
+
+RULES = (
+    Rule(
+        name="workloads-are-known",
+        why="A workload that no rule knows takes nodes, or calls, behind the gate's back.",
+        check=_workloads_are_known,
+    ),
+)

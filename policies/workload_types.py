@@ -1,0 +1,45 @@
+"""The resource types that the gate knows: those that run pods, and those that cannot."""
+
+POD_SPECS = {
+    "kubernetes:apps/v1:Deployment": "spec.template.spec",
+    "kubernetes:apps/v1:StatefulSet": "spec.template.spec",
+    "kubernetes:apps/v1:DaemonSet": "spec.template.spec",
+    "kubernetes:apps/v1:ReplicaSet": "spec.template.spec",
+    "kubernetes:batch/v1:Job": "spec.template.spec",
+    "kubernetes:batch/v1:CronJob": "spec.jobTemplate.spec.template.spec",
+    "kubernetes:core/v1:Pod": "spec",
+    "kubernetes:core/v1:ReplicationController": "spec.template.spec",
+}
+"""Types that run pods, and where each has its pod's specification."""
+
+KINDS = {
+    "kubernetes:apps/v1:Deployment": frozenset({"fastapi", "nats", "pm2", "queue"}),
+    "kubernetes:batch/v1:CronJob": frozenset({"prescale"}),
+}
+"""The values of headroom.dev/kind that the other rules understand, for the types that they understand."""
+
+HARMLESS = frozenset(
+    {
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+        "kubernetes:core/v1:ConfigMap",
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:core/v1:PersistentVolumeClaim",
+        "kubernetes:core/v1:Secret",
+        "kubernetes:core/v1:Service",
+        "kubernetes:core/v1:ServiceAccount",
+        "kubernetes:networking.k8s.io/v1:Ingress",
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+        "kubernetes:policy/v1:PodDisruptionBudget",
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+        "kubernetes:rbac.authorization.k8s.io/v1:Role",
+        "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
+        "kubernetes:scheduling.k8s.io/v1:PriorityClass",
+        "kubernetes:storage.k8s.io/v1:StorageClass",
+        "pulumi:pulumi:Stack",
+    }
+)
+"""Types that run nothing by themselves."""
+
+HARMLESS_PREFIXES = ("headroom:", "pulumi:providers:")
+"""Components of ours, and the providers of resources."""

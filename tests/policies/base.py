@@ -1,0 +1,316 @@
+"""A small stack that passes every rule, written by hand, and small changes to it."""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from headroom.blueprint import canonical_json, digest
+from policies.evidence import Context, Unusable, load_context
+from policies.judge import judge
+from policies.margins import ROOT
+from policies.stack import Resource, Stack
+from policies.verdict import Verdict
+
+DATA_END = date(2026, 11, 2)
+FLOORS = Path(__file__).parents[2] / "policies" / "floors.json"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that a judgement looks at, as values that a sample may change."""
+
+    resources: dict[str, Document]
+    evidence: Document
+    """`lock` and `floors` as documents, `as_of` as text."""
+
+
+def passing() -> Situation:
+    """Return a stack with two live verticals and a queue, and the evidence that it passes with."""
+    resources = [
+        _root(),
+        _kubernetes("plan-namespace", "v1", "Namespace", "headroom", None, {}),
+        _kubernetes("capacity-plan", "v1", "ConfigMap", "capacity-plan", "headroom", {"data": {"plan.json": _plan_text()}}),
+        _component(
+            "headroom:model:Provider",
+            "model",
+            model="realtime",
+            tokensPerMinute=20_000_000,
+            tokensPerSessionMinute=6000,
+        ),
+        _component(
+            "headroom:nodes:Pool",
+            "pool-general",
+            pool="general",
+            nodes=10,
+            cpuCores=15.5,
+            memoryBytes=63 * 2**30,
+            pods=110,
+        ),
+        *_live("healthcare", "fastapi", _healthcare_claims(), "4", "16Gi", 80),
+        *_scaled("healthcare", 80, 48, 21, {"baseline": 4, "windows": []}),
+        *_live("sales", "pm2", _sales_claims(), "5500m", "16Gi", 250),
+        *_scaled("sales", 250, 151, 9, {"baseline": 2, "windows": [_monday(replicas=6)]}),
+        *_queue(),
+    ]
+    lock = {
+        "version": 1,
+        "environment": "sample",
+        "kind": "measured",
+        "data_end": DATA_END.isoformat(),
+        "verticals": {
+            "healthcare": _load(peak=800, quiet=240),
+            "sales": _load(peak=1000, quiet=300) | {"known_peaks": [_monday(sessions=1000)]},
+        },
+    }
+    floors = json.loads(FLOORS.read_text())
+    evidence = {"lock": lock, "floors": floors, "as_of": DATA_END.isoformat()}
+    return Situation({resource["name"]: resource for resource in resources}, evidence)
+
+
+def change(situation: Situation, changes: list[Document]) -> Situation:
+    """Return a changed situation. The lock's digest and the root's copy of it follow, unless they are changed themselves."""
+    changed = copy.deepcopy(situation)
+    for one in changes:
+        _apply(changed, one)
+    lock = changed.evidence["lock"]
+    if isinstance(lock, dict):
+        lock.setdefault("digest", digest(lock))
+        for resource in changed.resources.values():
+            if resource["type"] == ROOT:
+                resource["props"].setdefault("lockDigest", lock["digest"])
+    return changed
+
+
+def verdict_on(situation: Situation, folder: Path) -> Verdict:
+    """Return the verdict of all rules, with the evidence read from files."""
+    return judge(stack_of(situation), context_of(situation, folder))
+
+
+def stack_of(situation: Situation) -> Stack:
+    """Return the resources as the rules read them."""
+    return Stack(tuple(Resource(item["type"], item["name"], item["props"]) for item in situation.resources.values()))
+
+
+def context_of(situation: Situation, folder: Path) -> Context:
+    """Return the evidence, read from files in a folder; a null is evidence that is not configured."""
+    lock, floors = (_write(situation.evidence[name], folder / f"{name}.json") for name in ("lock", "floors"))
+    return load_context(lock, floors, situation.evidence["as_of"])
+
+
+def usable_context(situation: Situation, folder: Path) -> Context:
+    """Return the evidence, all of it usable."""
+    context = context_of(situation, folder)
+    assert not any(isinstance(item, Unusable) for item in (context.lock, context.floors, context.as_of))
+    return context
+
+
+def _write(document: object, path: Path) -> Path | None:
+    if document is None:
+        return None
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def _apply(situation: Situation, one: Document) -> None:
+    if "add" in one:
+        added = copy.deepcopy(one["add"])
+        situation.resources[added["name"]] = added
+    elif "copy" in one:
+        twin = copy.deepcopy(situation.resources[one["copy"]])
+        situation.resources[one["as"]] = twin | {"name": one["as"]}
+    elif "drop" in one:
+        del situation.resources[one["drop"]]
+    else:
+        _set(situation, one["at"], one)
+
+
+def _set(situation: Situation, path: list[str | int], one: Document) -> None:
+    first, *rest = path
+    inside: Any = situation.evidence
+    keys = path
+    if first not in situation.evidence:
+        inside, keys = situation.resources[str(first)]["props"], rest
+    for key in keys[:-1]:
+        if isinstance(inside, dict) and key not in inside:
+            inside[key] = {}
+        inside = inside[key]
+    if "to" in one:
+        inside[keys[-1]] = one["to"]
+    else:
+        del inside[keys[-1]]
+
+
+def _plan() -> Document:
+    return {"environment": "sample", "verticals": {"healthcare": {"maximum": 21}, "sales": {"maximum": 9}}}
+
+
+def _plan_text() -> str:
+    return canonical_json(_plan())
+
+
+def _component(type_token: str, name: str, **props: object) -> Document:
+    return {"type": type_token, "name": name, "props": props}
+
+
+def _root() -> Document:
+    return _component(
+        ROOT,
+        "voice",
+        environment="sample",
+        lockKind="measured",
+        dataEnd=DATA_END.isoformat(),
+        validUntil=(DATA_END + timedelta(days=28)).isoformat(),
+        planDigest=digest(_plan()),
+        burst=1.5,
+        growthPerQuarter=2.0,
+        safeUtilisation=0.9,
+        alertUtilisation=0.7,
+        lagSeconds=180,
+        tolerance=0.1,
+    )
+
+
+def _kubernetes(  # noqa: PLR0917  # a row of a table
+    name: str, version: str, kind: str, object_name: str, space: str | None, body: Mapping[str, Any]
+) -> Document:
+    metadata: Document = {"name": object_name} | ({"namespace": space} if space else {})
+    props = {"apiVersion": version, "kind": kind, "metadata": metadata | body.get("metadata", {})}
+    props |= {key: value for key, value in body.items() if key != "metadata"}
+    group = version if "/" in version else f"core/{version}"
+    return {"type": f"kubernetes:{group}:{kind}", "name": name, "props": copy.deepcopy(props)}
+
+
+def _claims(**claims: str) -> dict[str, str]:
+    return {f"headroom.dev/{key.replace('_', '-')}": value for key, value in claims.items()}
+
+
+def _healthcare_claims() -> dict[str, str]:
+    return _claims(
+        session_memory_bytes="120000000",
+        session_cpu_cores="0.05",
+        session_descriptors="6",
+        base_memory_bytes="0",
+        base_cpu_cores="0",
+        base_descriptors="64",
+        workers="1",
+        forecast_peak="800",
+    )
+
+
+def _sales_claims() -> dict[str, str]:
+    return _claims(
+        session_memory_bytes="50000000",
+        session_cpu_cores="0.02",
+        session_descriptors="6",
+        base_memory_bytes="536870912",
+        base_cpu_cores="0.5",
+        base_descriptors="64",
+        workers="8",
+        forecast_peak="1000",
+    )
+
+
+def _live(  # noqa: PLR0917  # a row of a table
+    name: str, kind: str, claims: dict[str, str], cpu: str, memory: str, admitted: int
+) -> list[Document]:
+    annotations = _claims(vertical=name, kind=kind, session_container="app") | claims
+    container = _container("app", cpu, memory) | {"env": [{"name": "HEADROOM_MAX_SESSIONS", "value": str(admitted)}]}
+    files = "- type: RLIMIT_NOFILE\n  hard: 65536\n  soft: 65536\n"
+    template = {
+        "metadata": {"annotations": {"ulimits.nri.containerd.io/container.app": files}},
+        "spec": {"nodeSelector": {"headroom.dev/pool": "general"}, "containers": [container]},
+    }
+    body = {"metadata": {"annotations": annotations}, "spec": {"template": template}}
+    return [
+        _component("headroom:workloads:Vertical", name, vertical=name, kind=kind, namespace=name),
+        _kubernetes(f"{name}-namespace", "v1", "Namespace", name, None, {}),
+        _kubernetes(f"{name}-deployment", "apps/v1", "Deployment", name, name, body),
+        _kubernetes(f"{name}-service", "v1", "Service", name, name, {"spec": {"ports": [{"port": 8080}]}}),
+    ]
+
+
+def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document) -> list[Document]:
+    annotations = _claims(hard_ceiling=str(hard), alert_utilisation="0.666667", schedule=json.dumps(schedule))
+    metric = {
+        "metric": {"name": "active_sessions_per_pod"},
+        "target": {"type": "AverageValue", "averageValue": str(target)},
+    }
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": schedule["baseline"],
+        "maxReplicas": maximum,
+        "metrics": [{"type": "Pods", "pods": metric}],
+    }
+    job = f"{name}-prescale"
+    rule = {
+        "apiGroups": ["autoscaling"],
+        "resources": ["horizontalpodautoscalers"],
+        "resourceNames": [name],
+        "verbs": ["get", "patch"],
+    }
+    binding = {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": job},
+        "subjects": [{"kind": "ServiceAccount", "name": job, "namespace": name}],
+    }
+    pod = {
+        "serviceAccountName": job,
+        "nodeSelector": {"headroom.dev/pool": "general"},
+        "containers": [_container("prescale", "50m", "64Mi")],
+    }
+    cron = {
+        "metadata": {"annotations": _claims(kind="prescale")},
+        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+    }
+    rbac = "rbac.authorization.k8s.io/v1"
+    scaler = {"metadata": {"annotations": annotations}, "spec": spec}
+    return [
+        _kubernetes(f"{name}-autoscaler", "autoscaling/v2", "HorizontalPodAutoscaler", name, name, scaler),
+        _kubernetes(f"{job}-account", "v1", "ServiceAccount", job, name, {}),
+        _kubernetes(f"{job}-role", rbac, "Role", job, name, {"rules": [rule]}),
+        _kubernetes(f"{job}-binding", rbac, "RoleBinding", job, name, binding),
+        _kubernetes(f"{job}-job", "batch/v1", "CronJob", job, name, cron),
+    ]
+
+
+def _queue() -> list[Document]:
+    body = {
+        "metadata": {"annotations": _claims(vertical="after-hours", kind="queue")},
+        "spec": {
+            "replicas": 3,
+            "template": {
+                "spec": {
+                    "nodeSelector": {"headroom.dev/pool": "general"},
+                    "containers": [_container("app", "1", "2Gi")],
+                }
+            },
+        },
+    }
+    return [
+        _kubernetes("after-hours-namespace", "v1", "Namespace", "after-hours", None, {}),
+        _kubernetes("after-hours-deployment", "apps/v1", "Deployment", "after-hours", "after-hours", body),
+    ]
+
+
+def _container(name: str, cpu: str, memory: str) -> Document:
+    size = {"cpu": cpu, "memory": memory}
+    return {"name": name, "resources": {"requests": dict(size), "limits": dict(size)}}
+
+
+def _load(peak: int, quiet: int) -> Document:
+    lag = {"seconds": 180.0, "ratio": 1.2, "quiet_sessions": quiet, "basis": "measured", "source": "calls"}
+    return {"basis": "measured", "source": "calls", "peak": peak, "statistic": "p99 of minutes", "lag": lag}
+
+
+def _monday(*, replicas: int | None = None, sessions: int | None = None) -> Document:
+    busy: Document = {"day": "mon", "start": "09:00", "end": "11:00", "zone": "America/New_York"}
+    if replicas is not None:
+        busy |= {"leadSeconds": 900, "replicas": replicas}
+    if sessions is not None:
+        busy |= {"sessions": sessions}
+    return busy
