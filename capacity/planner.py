@@ -46,7 +46,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
             if isinstance(live, LivePlan)
             for short in vertical_shortfalls(live, lock, growth, spec.scaling)
         ),
-        *shared_shortfalls(model, as_of),
+        *shared_shortfalls(model, lock, as_of),
         *(short for pool in pools for short in pool_shortfalls(pool)),
     )
     return CapacityPlan(

@@ -88,8 +88,9 @@ def scale(
     threshold = alert_threshold(alert, margins.burst)
     admitted = pins.sessions_per_pod or ceiling.guaranteed
     target = target_sessions(ceiling, forecast.lag.ratio, scaling.tolerance, threshold, pins)
-    maximum = pins.maximum or max(LEAST_REPLICAS, replicas_for(required_sessions, min(admitted, ceiling.guaranteed_safe)))
     quiet = replicas_for(forecast.lag.quiet_sessions * growth, min(admitted, ceiling.guaranteed))
+    enough = replicas_for(required_sessions, min(admitted, ceiling.guaranteed_safe))
+    maximum = pins.maximum or max(LEAST_REPLICAS, enough, quiet)
     baseline = min(maximum, pins.minimum or max(LEAST_REPLICAS, quiet))
     windows = tuple(
         Window(

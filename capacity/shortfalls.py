@@ -156,8 +156,18 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
         )
 
 
-def shared_shortfalls(model: ModelPlan, as_of: date) -> Iterator[Shortfall]:
-    """Yield what the verticals together fall short of."""
+def shared_shortfalls(model: ModelPlan, lock: ForecastLock, as_of: date) -> Iterator[Shortfall]:
+    """Yield what the verticals together fall short of: a forecast that holds on the day, and the model's limit."""
+    if not lock.data_end <= as_of <= lock.valid_until:
+        yield Shortfall(
+            "forecast",
+            "shared",
+            (as_of - lock.data_end).days,
+            lock.valid_days,
+            "days",
+            f"the forecast is valid from {lock.data_end} to {lock.valid_until}, not on {as_of}",
+            f"make a new one: headroom forecast {lock.environment} --history PATH",
+        )
     limit = model.spec.tokens_per_minute.limit
     if model.required_tokens_per_minute > limit:
         yield Shortfall(

@@ -174,20 +174,10 @@ def _run(
 
 
 def _ensure_nodes(plan: "CapacityPlan", settings: Settings) -> None:
-    from headroom.local.cluster.nodes import NodeShape, ensure_nodes
+    from headroom.cli.nodes import node_shapes
+    from headroom.local.cluster.nodes import ensure_nodes
     from headroom.local.paths import paths
 
-    shapes = [
-        NodeShape(
-            name=f"{pool.name}-{number}",
-            cpu=f"{pool.node.cpu_cores:g}",
-            memory=str(pool.node.memory_bytes),
-            pods=pool.node.pods,
-            labels={"headroom.dev/pool": pool.name},
-            taints=(),
-        )
-        for pool in plan.pools
-        for number in range(1, pool.nodes + 1)
-    ]
+    shapes = node_shapes(plan)
     settings.say(f"{len(shapes)} simulated nodes (kwok) in the shapes of the plan's pools")
     ensure_nodes(paths().kubeconfig, shapes)

@@ -89,6 +89,14 @@ def test_tokens_are_judged_on_the_day() -> None:
     assert round(plan(spec, forecast, DATA_END + timedelta(days=91)).model.required_tokens_per_minute) == 54_000_000
 
 
+def test_a_forecast_past_its_validity_is_a_shortfall() -> None:
+    """A lock speaks of 28 days; on the 29th the plan says that a new one is due."""
+    spec, forecast = read_spec(spec_document(a=live())), lock(a=load(10))
+    assert not plan(spec, forecast, DATA_END + timedelta(days=28)).shortfalls
+    (short,) = plan(spec, forecast, DATA_END + timedelta(days=29)).shortfalls
+    assert (short.resource, short.required, short.provided) == ("forecast", 29, 28)
+
+
 def test_a_pod_that_holds_nothing_is_a_shortfall_not_an_error() -> None:
     """A session that costs more than its pod has leaves nothing to plan, and the plan says so."""
     made = plan(read_spec(spec_document(a=live(session={"memory": "64GB", "cpu": 0.05}))), lock(a=load()), DATA_END)
@@ -166,12 +174,14 @@ def test_an_unpinned_plan_holds_what_it_requires(case: dict[str, float]) -> None
         assert [s.resource for s in made.shortfalls] == ["pod"]
         return
     assert only.provided >= only.required.sessions
-    assert (only.scaling.maximum - 1) * only.ceiling.safe < only.required.sessions or only.scaling.maximum == 2
+    assert (
+        only.scaling.maximum - 1
+    ) * only.ceiling.safe < only.required.sessions or only.scaling.maximum == only.scaling.baseline
     target = only.scaling.target
     if min(target.by_lag, target.by_alert) >= 1:
         assert target.sessions * 1.1 * case["ratio"] <= only.ceiling.hard + 1e-6
         assert target.sessions * 1.1 < only.scaling.alert_utilisation * only.ceiling.hard
-        assert {s.resource for s in made.shortfalls} <= {"tokens", "floor"}
+        assert {s.resource for s in made.shortfalls} <= {"tokens"}
     assert 2 <= only.scaling.baseline <= only.scaling.maximum
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from capacity import CapacityPlan
 from components.workloads.scaling import METRIC
+from headroom.cli.nodes import node_shapes
 from headroom.engine.run import Run
 from headroom.local.cluster.api import Api, connect
 from headroom.local.cluster.custom_metrics import served_metric
-from headroom.local.cluster.nodes import NodeShape, ensure_nodes
+from headroom.local.cluster.nodes import ensure_nodes
 from headroom.local.engine import ensure_engine
 from headroom.local.paths import paths
 from stacks.voice import render
@@ -36,7 +37,7 @@ def plan() -> CapacityPlan:
 @pytest.fixture(scope="module")
 def deployed(kubeconfig: Path, plan: CapacityPlan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Run]]:
     """Prod, deployed through engine, pack and stand-in to the real API server."""
-    ensure_nodes(kubeconfig, _nodes(plan))
+    ensure_nodes(kubeconfig, node_shapes(plan))
     project = make_project(tmp_path_factory.mktemp("prod"), ensure_engine(paths(), print), kubeconfig)
     yield project, project.run("up", "prod")
     project.run("destroy", "prod", pack=False)
@@ -47,20 +48,6 @@ def deployed(kubeconfig: Path, plan: CapacityPlan, tmp_path_factory: pytest.Temp
 def api(kubeconfig: Path) -> Api:
     """The API server, as its administrator."""
     return connect(kubeconfig)
-
-
-def _nodes(plan: CapacityPlan) -> list[NodeShape]:
-    return [
-        NodeShape(
-            f"{pool.name}-{number}",
-            cpu=f"{pool.node.cpu_cores:g}",
-            memory=str(pool.node.memory_bytes),
-            pods=pool.node.pods,
-            labels={"headroom.dev/pool": pool.name},
-        )
-        for pool in plan.pools
-        for number in range(pool.nodes)
-    ]
 
 
 def _eventually(check: Callable[[], object], within_s: float = 60.0) -> None:
