@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from headroom.cli.console import FINE, Settings, errors_as_exit_codes, stop
 from headroom.cli.plan import Environment
+
+if TYPE_CHECKING:
+    from capacity import ForecastLock, Spec
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,6 +58,7 @@ def forecast(
                 known_verticals=live,
                 progress=settings.say,
             )
+        refuse_example_data(spec, lock)
         file = lock_path(environment)
         changed = not file.is_file() or file.read_text(encoding="utf-8") != lock_text(lock)
         if changed:
@@ -65,3 +69,16 @@ def forecast(
             show_lock(lock, settings.console())
         settings.say(f"stacks/{file.name}: {'written' if changed else 'unchanged'}")
     stop(FINE)
+
+
+def refuse_example_data(spec: "Spec", lock: "ForecastLock") -> None:
+    """Raise BadInput where a real environment would be planned on calls that nobody made, or made years ago."""
+    from headroom.located import BadInput, Problem
+
+    if spec.example:
+        return
+    for source in lock.sources:
+        if source.kind == "generated" or source.shifted_weeks:
+            what = "is generated" if source.kind == "generated" else f"was moved by {source.shifted_weeks} weeks"
+            message = f"{source.name} {what}; only an example (example: true) may be planned on that"
+            raise BadInput([Problem(f"stacks/Pulumi.{lock.environment}.yaml", None, "", message)])

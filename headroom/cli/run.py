@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("destroy")(destroy)
     app.command("env")(env)
+    app.command("pack-config")(pack_config)
 
 
 def preview(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
@@ -66,6 +67,20 @@ def env(context: typer.Context, *, cluster: OnCluster = False) -> None:
         for name, value in sorted(environ.items()):
             if os.environ.get(name) != value:
                 print(f"export {name}={shlex.quote(value)}")
+    stop(FINE)
+
+
+def pack_config(context: typer.Context, environment: Environment) -> None:
+    """Print what the policy pack needs to judge an environment: a file for `pulumi --policy-pack-config`."""
+    import json
+
+    settings: Settings = context.obj
+    with errors_as_exit_codes():
+        from policies.adapters.pack_config import pack_configuration
+        from stacks.reading import floors_path, lock_path, plan_environment
+
+        as_of = plan_environment(environment, settings.as_of, datetime.now(UTC)).as_of
+        print(json.dumps(pack_configuration(lock_path(environment), floors_path(), as_of), indent=2))
     stop(FINE)
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from headroom.cli.forecast import refuse_example_data
+from headroom.located import BadInput
 from policies.judge import all_rules
+from stacks.reading import read_lock, read_spec
 from stacks.voice import render
 from tests.environments import planned
 
@@ -167,6 +170,22 @@ def test_the_schema_command_prints_the_file_beside_the_stacks() -> None:
     printed = headroom("spec", "schema")
     assert printed.returncode == 0
     assert printed.stdout == (Path(__file__).resolve().parents[2] / "stacks" / "spec.schema.json").read_text()
+
+
+def test_a_real_environment_is_not_planned_on_example_data() -> None:
+    """Generated or moved calls make a lock only where the spec says that it is an example."""
+    spec, lock = read_spec("local"), read_lock("local")
+    refuse_example_data(spec, lock)
+    with pytest.raises(BadInput, match="only an example"):
+        refuse_example_data(spec.model_copy(update={"example": False}), lock)
+    refuse_example_data(read_spec("prod").model_copy(update={"example": False}), read_lock("prod"))
+
+
+def test_the_packs_configuration_names_every_rule() -> None:
+    """`pack-config` gives each rule the lock, the floors and the day."""
+    printed = json.loads(headroom("pack-config", "prod").stdout)
+    assert printed.keys() == {rule.name for rule in all_rules()}
+    assert {block["asOf"] for block in printed.values()} == {"2026-11-02"}
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
