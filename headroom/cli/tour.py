@@ -108,10 +108,11 @@ def _closing(made: Path, *, cluster: bool) -> str:
 
     root = paths().root
     shown = made.relative_to(root) if made.is_relative_to(root) else made
-    look = f"kubectl --kubeconfig {shown} get pods -A   (or: make cluster-status)" if cluster else f"ls {shown}"
+    look = "make cluster-status (it says where kubectl and its kubeconfig are)" if cluster else f"ls {shown}"
+    unproven = "kwok plays the nodes and pods" if cluster else "Kubernetes is a stand-in here"
     return f"""
 Made: the stack {ENVIRONMENT}, {"on the local control plane" if cluster else f"as files in {shown}"}.
-      Kubernetes is a stand-in here: docs/local.md says what that does not prove.
+      {unproven}: docs/local.md says what that does not prove.
 Look: {look}
 Next: . .venv/bin/activate
       headroom plan prod                      the corrected stack of about 3000 concurrent sessions
