@@ -14,7 +14,7 @@ from stacks.voice import deploy, render
 root, environment, given = Path(__file__).resolve().parent, pulumi.get_stack(), os.environ.get("HEADROOM_AS_OF")
 as_of = date.fromisoformat(given) if given else None
 try:
-    plan = plan_environment(environment, as_of, datetime.now(UTC), root, pulumi.Config().get("spec"))
+    plan = plan_environment(environment, as_of, datetime.now(UTC), root, engine_config=pulumi.Config().get("spec"))
 except BadInput as bad:
     raise pulumi.RunError(str(bad)) from None
 blueprint = render(plan)

@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _number = r"(?P<number>\d+(?:\.\d+)?)"
 _bytes = {
-    "": 1,
     "B": 1,
     "kB": 10**3,
     "KB": 10**3,
@@ -37,8 +36,8 @@ class UnknownUnit(ValueError):
     """A quantity that no unit of its kind explains."""
 
 
-def parse_bytes(text: str | int) -> int:
-    """Return a size in bytes.
+def parse_bytes(text: str) -> int:
+    """Return a size in bytes; its unit must be written.
 
     "120M" is refused: Kubernetes reads it as 120 x 10^6 bytes, people as either that or 120 x 2^20.
 
@@ -153,7 +152,7 @@ Size = Annotated[
     int,
     BeforeValidator(parse_bytes),
     Field(ge=0),
-    _quantity(r"^\d+(\.\d+)?\s*(B|kB|KB|MB|GB|TB|Ki|Mi|Gi|Ti|KiB|MiB|GiB|TiB)?$", ["16Gi", "120MB"], or_number=True),
+    _quantity(r"^\d+(\.\d+)?\s*(B|kB|KB|MB|GB|TB|Ki|Mi|Gi|Ti|KiB|MiB|GiB|TiB)$", ["16Gi", "120MB"], or_number=False),
 ]
 Cores = Annotated[
     float,

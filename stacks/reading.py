@@ -1,6 +1,7 @@
 """Reading an environment: its spec, its forecast lock, and the day that is judged."""
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from capacity import CapacityPlan, ForecastLock, NoForecast, Spec, plan
 from headroom.blueprint import digest
 from headroom.located import BadInput, Problem, child, read_document, validated
+from stacks.overrides import overridden
 
 SPEC_KEY = "headroom:spec"
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,8 +31,8 @@ def floors_path(root: Path = ROOT) -> Path:
     return root / "policies" / "floors.json"
 
 
-def read_spec(environment: str, root: Path = ROOT, engine_config: str | None = None) -> Spec:
-    """Return the spec of an environment.
+def read_spec(environment: str, root: Path = ROOT, *, engine_config: str | None = None, what_if: Sequence[str] = ()) -> Spec:
+    """Return the spec of an environment, with the changes of `what_if` (stacks/overrides.py) applied to it.
 
     `engine_config` is what the engine passes to the program as configuration; it must say what the file says, or an
     override (`--config-file`) would be ignored in silence. Raises BadInput.
@@ -57,6 +59,8 @@ def read_spec(environment: str, root: Path = ROOT, engine_config: str | None = N
                 )
             ]
         )
+    if what_if:
+        return validated(Spec, overridden(document, what_if), node, f"{shown} with --what-if")
     return validated(Spec, document, node, shown)
 
 
@@ -83,13 +87,15 @@ def plan_environment(
     given_as_of: date | None,
     now: datetime,
     root: Path = ROOT,
+    *,
     engine_config: str | None = None,
+    what_if: Sequence[str] = (),
 ) -> CapacityPlan:
     """Return the plan of an environment on the day given, else the one that an example pins, else today in its zone.
 
     Raises BadInput with everything that is wrong in the spec or the lock.
     """
-    spec = read_spec(environment, root, engine_config)
+    spec = read_spec(environment, root, engine_config=engine_config, what_if=what_if)
     lock = read_lock(environment, root)
     as_of = given_as_of or spec.as_of or now.astimezone(ZoneInfo(spec.zone)).date()
     try:

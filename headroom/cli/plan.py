@@ -1,11 +1,15 @@
 """`headroom plan`."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headroom.cli.console import FINE, REFUSED, Settings, errors_as_exit_codes, stop
+
+if TYPE_CHECKING:
+    from capacity import CapacityPlan
 
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="An environment: stacks/Pulumi.<ENV>.yaml.")]
 
@@ -15,19 +19,59 @@ def add_to(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
-def plan(context: typer.Context, environment: Environment) -> None:
+def plan(
+    context: typer.Context,
+    environment: Environment,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="VERTICAL", help="Show the chain from the forecast to that vertical's replicas."),
+    ] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="PATH=VALUE",
+            help="Plan again with a figure of the spec changed, such as verticals.sales.session.memory=90MB, "
+            "and show what differs. May stand several times; changes no file.",
+        ),
+    ] = None,
+) -> None:
     """Show what an environment must hold, what binds, and what falls short.
 
-    Needs neither engine nor cluster. Ends with 1 where the plan is infeasible.
+    Needs neither engine nor cluster. Ends with 1 where the plan, with any --what-if, is infeasible.
     """
     settings: Settings = context.obj
     with errors_as_exit_codes():
-        from headroom.review.terminal import show_plan
+        from capacity.explain import explain as explained
+        from headroom.review.comparison import compare
+        from headroom.review.terminal import show_changes, show_plan, show_steps
         from stacks.reading import plan_environment
 
-        made = plan_environment(environment, settings.as_of, datetime.now(UTC))
+        now = datetime.now(UTC)
+        made = plan_environment(environment, settings.as_of, now, what_if=what_if or ())
+        steps = explained(made, _live(explain, made)) if explain is not None else None
+        changes = compare(plan_environment(environment, settings.as_of, now), made) if what_if else None
         if settings.as_json:
-            settings.answer(made.document())
+            document = made.document()
+            if steps is not None:
+                document["explanation"] = [asdict(step) for step in steps]
+            if changes is not None:
+                document["changes"] = [asdict(change) for change in changes]
+            settings.answer(document)
+        elif steps is not None:
+            show_steps(explain or "", steps, settings.console())
+        elif changes is not None:
+            show_changes(changes, made, settings.console())
         else:
             show_plan(made, settings.console())
     stop(REFUSED if made.shortfalls else FINE)
+
+
+def _live(vertical: str, made: "CapacityPlan") -> str:
+    """Return the name of a live vertical, or raise BadInput that lists them."""
+    from headroom.located import BadInput, Problem
+
+    names = [live.name for live in made.live]
+    if vertical not in names:
+        raise BadInput([Problem("--explain", None, vertical, f"is no live vertical; there are: {', '.join(names)}")])
+    return vertical

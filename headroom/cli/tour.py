@@ -32,7 +32,8 @@ def tour(
     where = paths()
     log = where.home / "logs" / "engine.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w+", encoding="utf-8") as written:
+    # Two handles: one shared with the build would share its position too.
+    with log.open("w", encoding="utf-8") as written, log.open(encoding="utf-8") as news:
         build = subprocess.Popen(
             [sys.executable, "-m", "headroom.local.engine"],
             stdout=written,
@@ -41,7 +42,7 @@ def tour(
         )
         try:
             _without_engine(settings)
-            _await_engine(build, written, settings)
+            _await_engine(build, news, settings)
         except KeyboardInterrupt:
             stop(INTERRUPTED)
         finally:
@@ -74,19 +75,16 @@ def _await_engine(build: "subprocess.Popen[bytes]", log: IO[str], settings: Sett
     if waits:
         settings.say("\n==> Wait for the Pulumi engine (built once, about 4 minutes on 2 cores)")
     while build.poll() is None:
-        _tell_news(log, settings)
+        for line in log.readlines()[-1:]:
+            settings.say("    " + line.rstrip())
         time.sleep(0.2)
-    _tell_news(log, settings)
+    if build.returncode != 0:
+        log.seek(0)
+        settings.say(log.read().rstrip())
+        settings.say("The steps above need no engine; deploying does.")
+        stop(TOOL_FAILED)
     if waits:
         settings.say(f"    {time.monotonic() - started:.1f} s")
-    if build.returncode != 0:
-        settings.say("The steps above need no engine; deploying does. See .headroom/logs/engine.log")
-        stop(TOOL_FAILED)
-
-
-def _tell_news(log: IO[str], settings: Settings) -> None:
-    for line in log.readlines():
-        settings.say("    " + line.rstrip())
 
 
 def _headroom(settings: Settings, title: str, arguments: Sequence[str], expected: int) -> None:

@@ -97,7 +97,7 @@ def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], sh
         last = part
         below = child(here, part)
         known = _schema_below(known, part, schema)
-        if below is None and not (part == error["loc"][-1] and error["type"] == "missing"):
+        if below is None and not (part == error["loc"][-1] and error["type"] in ("missing", "extra_forbidden")):
             continue  # the tag of a union, which pydantic names and the file does not
         path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".lstrip(".")
         if below is not None:

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from capacity.explain import Step
 from capacity.lock import ForecastLock
 from capacity.plan import CapacityPlan, LivePlan, QueuePlan, Shortfall
+from headroom.review.comparison import Change
 from policies.verdict import Violation
 
 
@@ -33,12 +35,35 @@ def show_plan(plan: CapacityPlan, console: Console) -> None:
                 f"{vertical.name}: requests are below limits; of {vertical.ceiling.hard} sessions a pod "
                 f"{vertical.ceiling.guaranteed} are guaranteed, and only these count"
             )
-    if not plan.shortfalls:
-        console.print("[green]Every ceiling holds what is required.[/]")
-        return
-    console.print(f"\n[red bold]{len(plan.shortfalls)} shortfalls[/]")
-    for shortfall in plan.shortfalls:
-        _show_shortfall(shortfall, console)
+    _show_shortfalls(plan, console)
+
+
+def show_steps(vertical: str, steps: Sequence[Step], console: Console) -> None:
+    """Print the chain from a vertical's forecast to its replicas, a step a line."""
+    console.print(f"[bold]{vertical}[/]")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for heading in ("", "how", "source"):
+        table.add_column(heading)
+    for step in steps:
+        table.add_row(*(Text(cell) for cell in (step.name, _figure(step.value), step.unit, step.formula, step.source)))
+    console.print(table)
+
+
+def show_changes(changes: Sequence[Change], plan: CapacityPlan, console: Console) -> None:
+    """Print the figures that a changed spec changes, and what then falls short."""
+    if not changes:
+        console.print("Nothing in the plan changes.")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("figure")
+    for heading in ("before", "after"):
+        table.add_column(heading, justify="right")
+    for change in changes:
+        table.add_row(*(Text(cell) for cell in (change.figure, _figure(change.before), _figure(change.after))))
+    if changes:
+        console.print(table)
+    _show_shortfalls(plan, console)
 
 
 def show_verdict(environment: str, violations: Sequence[Violation], rules_run: Sequence[str], console: Console) -> None:
@@ -50,9 +75,8 @@ def show_verdict(environment: str, violations: Sequence[Violation], rules_run: S
         console.print(f"[green bold]{environment} is accepted:[/] {len(rules_run)} rules ran, none is broken")
         return
     broken = len({violation.rule for violation in violations})
-    console.print(
-        f"[red bold]{environment} is refused:[/] {len(violations)} violations of {broken} rules ({len(rules_run)} rules ran)"
-    )
+    found = f"{_counted(len(violations), 'violation')} of {_counted(broken, 'rule')}"
+    console.print(f"[red bold]{environment} is refused:[/] {found} ({len(rules_run)} rules ran)")
     for violation in violations:
         console.print(Text.assemble(("  " + violation.rule, "bold"), ("  " + violation.resource, "")))
         _show_indented((violation.message, f"Remedy: {violation.remedy}"), console)
@@ -82,6 +106,25 @@ def show_lock(lock: ForecastLock, console: Console) -> None:
             str(len(forecast.known_peaks)),
         )
     console.print(table)
+
+
+def _show_shortfalls(plan: CapacityPlan, console: Console) -> None:
+    if not plan.shortfalls:
+        console.print("[green]Every ceiling holds what is required.[/]")
+        return
+    console.print(f"\n[red bold]{_counted(len(plan.shortfalls), 'shortfall')}[/]")
+    for shortfall in plan.shortfalls:
+        _show_shortfall(shortfall, console)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004  # four digits
+    return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)
 
 
 def _verticals(plan: CapacityPlan) -> Table:

@@ -33,6 +33,8 @@ def test_the_same_letter_means_its_own_kind() -> None:
         (parse_bytes, "-1Gi"),
         (parse_bytes, "1.5B"),
         (parse_bytes, True),
+        (parse_bytes, 90),
+        (parse_bytes, "90"),
         (parse_amount, "20Mi"),
         (parse_amount, "1e6"),
         (parse_amount, "0.5"),

@@ -193,3 +193,38 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     pipe = f"{sys.executable} -m headroom.cli plan seed --json | head -1"
     ended = subprocess.run(pipe, shell=True, capture_output=True, text=True, check=False)  # noqa: S602  # the shell's pipe is the point
     assert ended.stderr == ""
+
+
+def test_explain_shows_the_chain_of_the_worked_example() -> None:
+    """`--explain healthcare` leads from 800 sessions to 21 replicas, every step with its formula and source."""
+    steps = {
+        step["name"]: step
+        for step in json.loads(headroom("plan", "prod", "--explain", "healthcare", "--json").stdout)["explanation"]
+    }
+    values = {name: round(step["value"], 3) for name, step in steps.items()}
+    assert values["forecast peak"] == 800
+    assert values["growth"] == 1.238
+    assert (values["hard ceiling"], values["safe ceiling"], values["maximum"], values["target"]) == (80, 72, 21, 48)
+    assert all(step["formula"] and step["source"] for step in steps.values())
+    assert steps["target by lag"]["source"] == "assumed: the post gives none"
+    assert headroom("plan", "prod", "--explain", "after-hours").returncode == 2
+
+
+def test_what_if_shows_what_a_changed_figure_changes_and_changes_no_file() -> None:
+    """A dearer session needs more pods; a wrong path or unit is bad input that names it."""
+    before = (Path(__file__).resolve().parents[2] / "stacks" / "Pulumi.prod.yaml").read_text()
+    changed = json.loads(headroom("plan", "prod", "--what-if", "verticals.healthcare.session.cpu=0.1", "--json").stdout)
+    changes = {change["figure"]: (change["before"], change["after"]) for change in changed["changes"]}
+    assert changes["verticals.healthcare.ceiling.hard"] == (80, 40)
+    assert changes["verticals.healthcare.scaling.maximum"] == (21, 42)
+    assert not any("sales" in figure for figure in changes)
+    for wrong, said in (
+        ("verticals.sales.sesion.memory=90MB", "verticals.sales.sesion: unknown key; did you mean 'session'?"),
+        ("verticals.sales.session.memory=90", "expected a size such as 16Gi"),
+        ("margins", "expected path=value"),
+        ("example.burst=2", "leads through a figure"),
+    ):
+        ended = headroom("plan", "prod", "--what-if", wrong)
+        assert ended.returncode == 2
+        assert said in ended.stderr
+    assert (Path(__file__).resolve().parents[2] / "stacks" / "Pulumi.prod.yaml").read_text() == before

@@ -13,10 +13,10 @@ from capacity import CapacityPlan
 from components.workloads.scaling import METRIC
 from headroom.cli.nodes import node_shapes
 from headroom.engine.run import Run
-from headroom.local.cluster.api import Api, connect
 from headroom.local.cluster.custom_metrics import served_metric
 from headroom.local.cluster.nodes import ensure_nodes
 from headroom.local.engine import ensure_engine
+from headroom.local.kubernetes.client import Api, connect
 from headroom.local.paths import paths
 from stacks.voice import render
 from tests.environments import planned

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from headroom.local.cluster.nodes import NodeShape, ensure_nodes
-from headroom.local.kubernetes_standin.api import Api, ApiError, connect
-from headroom.local.kubernetes_standin.kubeconfig import read_kubeconfig
+from headroom.local.kubernetes.client import Api, Refused, connect
+from headroom.local.kubernetes.kubeconfig import read_kubeconfig
 from headroom.local.target import Cluster, Target
 from tests.local.conftest import engine, initialised, new_project  # noqa: F401 fixtures
 from tests.local.projects import Project, interrupt
@@ -44,7 +44,7 @@ WEB = "/apis/apps/v1/namespaces/default/deployments/web"
 def server(kubeconfig: Path) -> Api:
     """The API server, with one node that carries small pods."""
     ensure_nodes(kubeconfig, [NodeShape(name="standin", cpu="8", memory="16Gi")])
-    return connect(read_kubeconfig(kubeconfig))
+    return connect(kubeconfig)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_the_servers_verdict_comes_in_the_preview(project: Project, field: str, 
     assert preview.returncode != 0
     assert message in preview.stdout
     assert "Traceback" not in preview.stdout
-    assert "ApiError" not in preview.stdout
+    assert "Refused" not in preview.stdout
 
 
 def test_an_immutable_field_is_left_to_the_server(project: Project) -> None:
@@ -122,7 +122,7 @@ def test_anothers_object_is_not_taken_over(project: Project, server: Api) -> Non
     """An object that someone else made fails the create, and stays as it is."""
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "theirs"}}
     path = "/api/v1/namespaces/default/configmaps"
-    server.request("POST", path, body=body, query={"fieldManager": "kubectl-create"})
+    server.call("POST", path, body, query={"fieldManager": "kubectl-create"})
     try:
         project.write(
             "register('kubernetes:core/v1:ConfigMap', 'a', {'apiVersion': 'v1', 'kind': 'ConfigMap', "
@@ -133,7 +133,7 @@ def test_anothers_object_is_not_taken_over(project: Project, server: Api) -> Non
             assert 'ConfigMap "theirs" already exists in namespace default, made by kubectl-create' in result.stdout
         assert server.get(f"{path}/theirs")["data"] == {"a": "theirs"}
     finally:
-        server.request("DELETE", f"{path}/theirs")
+        server.call("DELETE", f"{path}/theirs")
 
 
 def test_a_lost_state_finds_its_objects_again(project: Project) -> None:
@@ -190,7 +190,7 @@ def test_ignored_fields_keep_what_others_set(project: Project, server: Api) -> N
     assert project.up().returncode == 0
     patch = {"data": {"floor": "12"}}
     merge = "application/merge-patch+json"
-    server.request("PATCH", path, body=patch, content=merge, query={"fieldManager": "prescale"})
+    server.call("PATCH", path, patch, content_type=merge, query={"fieldManager": "prescale"})
     project.write(body.format("new"))
     up = project.up()
     assert up.returncode == 0, up.stdout
@@ -201,11 +201,11 @@ def test_drift_is_seen_and_undone(project: Project, server: Api) -> None:
     """A refresh finds an edited field and a deleted object; the next up restores both."""
     project.write(DEPLOYMENT + "web()\n")
     assert project.up().returncode == 0
-    server.request("PATCH", WEB, body={"spec": {"replicas": 1}}, content="application/merge-patch+json")
+    server.call("PATCH", WEB, {"spec": {"replicas": 1}}, content_type="application/merge-patch+json")
     assert "1 updated" in project.pulumi("refresh", "--stack=test", "--yes", "--skip-preview").stdout
     assert project.up().returncode == 0
     assert server.get(WEB)["spec"]["replicas"] == 2
-    server.request("DELETE", WEB)
+    server.call("DELETE", WEB)
     assert "1 deleted" in project.pulumi("refresh", "--stack=test", "--yes", "--skip-preview").stdout
     assert project.up().returncode == 0
     assert server.get(WEB)["spec"]["replicas"] == 2
@@ -243,5 +243,5 @@ def test_the_client_refuses_an_untrusted_server(kubeconfig: Path, server: Api) -
     trusting = read_kubeconfig(kubeconfig)
     assert trusting.authority is not None
     assert server.get("/version")["minor"] >= "36"
-    with pytest.raises(ApiError, match=r'namespaces "nowhere" not found'):
+    with pytest.raises(Refused, match=r'namespaces "nowhere" not found'):
         server.get("/api/v1/namespaces/nowhere")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from headroom.local.kubernetes.kubeconfig import Kubeconfig
 from headroom.local.kubernetes_standin.guard import Refusal, permitted
-from headroom.local.kubernetes_standin.kubeconfig import Kubeconfig
 from headroom.local.target import Cluster, Directory, decode, encode
 
 

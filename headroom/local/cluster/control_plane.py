@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from headroom.local.cluster.api import Refused, connect
 from headroom.local.cluster.build import Progress, ensure_binaries, expected_binaries
 from headroom.local.cluster.components import (
     COMPONENTS,
@@ -25,6 +24,7 @@ from headroom.local.cluster.lock import held
 from headroom.local.cluster.pki import Pki, ensure_pki, write_kubeconfig, write_private
 from headroom.local.cluster.processes import Process, find, is_running, start, started_at, stop
 from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Refused, connect
 from headroom.local.paths import Paths
 
 _READY_WITHIN_S = 90.0

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from headroom.local.cluster.api import Api, Object, Refused, connect
 from headroom.local.cluster.pki import Pair, issue, new_authority, write_private
 from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Api, Object, Refused, connect
 
 _GROUP_VERSION = "custom.metrics.k8s.io/v1beta2"
 _API = f"/apis/{_GROUP_VERSION}"

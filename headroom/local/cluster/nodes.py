@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headroom.local.cluster.api import Api, Object, connect
 from headroom.local.cluster.components import NODE_ANNOTATION
 from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Api, Object, connect
 
 _READY_WITHIN_S = 60.0
 _POLL_S = 0.1

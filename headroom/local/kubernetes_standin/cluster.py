@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headroom.local.kubernetes_standin.api import Api, ApiError, KindUnknownError
+from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Api, KindUnknown, Refused
 from headroom.local.kubernetes_standin.live import observe, overlay
 from headroom.local.kubernetes_standin.property_path import Path, replace
 from headroom.local.kubernetes_standin.rollout import NOTE_EVERY_S, POLL_S, Patience, wait_for_rollout
@@ -15,7 +16,6 @@ from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen, S
 from headroom.local.kubernetes_standin.values import Object, Tree, conceal, has_unknown, reveal
 
 MANAGER = "headroom"
-APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class ClusterStore:
             if create:
                 self._refuse_taken(call)
             self._apply(call, ignored, dry=True)
-        except KindUnknownError:
+        except KindUnknown:
             return
-        except ApiError as failure:
-            if not failure.not_found or failure.kind != "namespaces":
+        except Refused as refusal:
+            if not refusal.not_found or refusal.kind != "namespaces":
                 raise
 
     def create(self, call: Call) -> Object:
@@ -54,13 +54,19 @@ class ClusterStore:
         """Delete the object and wait until it is gone; a namespace takes along what is in it."""
         try:
             path = self._path(call)
-            self.api.request("DELETE", path, body={"propagationPolicy": "Background"})
-            self._wait_until_gone(path, call)
-        except KindUnknownError:
+        except KindUnknown:
             return  # its CRD is gone, and every object of the kind with it
-        except ApiError as failure:
-            if not failure.not_found:
-                raise
+        self.api.delete(path, propagationPolicy="Background")
+        started = noted = time.monotonic()
+        while (live := self._get(call)) is not None:
+            now = time.monotonic()
+            if now - started > self.limit_s:
+                raise StoreError(f"not gone {self.limit_s:g} s after its deletion: {_keeps(live)}")
+            if now - noted > NOTE_EVERY_S:
+                call.note(f"ending: {_keeps(live)}, {now - started:.0f} s of at most {self.limit_s:g} s")
+                noted = now
+            if self.cancelled.wait(POLL_S):
+                raise StoreError("cancelled; the deletion goes on")
 
     def read(self, call: Call) -> Seen | None:
         """Return the object as the server has it."""
@@ -75,28 +81,13 @@ class ClusterStore:
         return self.api.resource(api_version, kind).url(namespace, name)
 
     def _get(self, call: Call) -> Any:
+        """Return the object, None if it, its namespace or its kind is not there."""
         try:
             return self.api.get(self._path(call))
-        except KindUnknownError:
-            return None
-        except ApiError as failure:
-            if not failure.not_found:
+        except Refused as refusal:
+            if not refusal.not_found:
                 raise
             return None
-
-    def _wait_until_gone(self, path: str, call: Call) -> None:
-        """Return, or raise the ApiError that says "not found", once the object is gone."""
-        started = noted = time.monotonic()
-        while True:
-            live = self.api.get(path)
-            now = time.monotonic()
-            if now - started > self.limit_s:
-                raise StoreError(f"not gone {self.limit_s:g} s after its deletion: {_keeps(live)}")
-            if now - noted > NOTE_EVERY_S:
-                call.note(f"ending: {_keeps(live)}, {now - started:.0f} s of at most {self.limit_s:g} s")
-                noted = now
-            if self.cancelled.wait(POLL_S):
-                raise StoreError("cancelled; the deletion goes on")
 
     def _refuse_taken(self, call: Call) -> None:
         live = self._get(call)
@@ -115,17 +106,7 @@ class ClusterStore:
         if ignored and (live := self._get(call)) is not None:
             for path in ignored:
                 body = replace(body, path, live)
-        query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict"}
-        answer = self.api.request(
-            "PATCH",
-            self._path(call),
-            body=body,
-            content=APPLY,
-            query=query | ({"dryRun": "All"} if dry else {}),
-        )
-        for warning in answer.warnings:
-            call.warn(warning)
-        return answer.document
+        return self.api.apply(self._path(call), body, manager=MANAGER, dry_run=dry, warn=call.warn)
 
     def _settled(self, call: Call, live: Any) -> Object:
         """Return the outputs once the object works: a Deployment when it is rolled out, all else at once."""
@@ -134,7 +115,7 @@ class ClusterStore:
         try:
             reasons = wait_for_rollout(live, self.api, Patience(self.limit_s, self.cancelled.wait, call.note))
             live = self._get(call) or live
-        except StoreError as failure:
+        except (Refused, ToolFailed) as failure:
             reasons = (str(failure),)
         outputs = _outputs(live, call.manifest)
         if reasons:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from headroom.local.kubernetes_standin.kubeconfig import Kubeconfig, read_kubeconfig
+from headroom.local.kubernetes.kubeconfig import Kubeconfig, read_kubeconfig
 from headroom.local.target import VARIABLE, Directory, Target, decode
 
 STANDIN = (

@@ -19,7 +19,10 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
+from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Refused, client
 from headroom.local.kubernetes_standin import property_path
+from headroom.local.kubernetes_standin.cluster import ClusterStore
 from headroom.local.kubernetes_standin.diff import Difference, differences
 from headroom.local.kubernetes_standin.directory import DirectoryStore
 from headroom.local.kubernetes_standin.guard import Refusal, permitted
@@ -65,11 +68,7 @@ def _target(environ: Mapping[str, str], cancelled: threading.Event) -> Store | R
     limit = environ.get(LIMIT_VARIABLE, str(ROLLOUT_LIMIT_S))
     if not LIMIT.fullmatch(limit):
         return Refusal(f"{LIMIT_VARIABLE}={limit!r} is no number of seconds")
-    # Most runs need neither TLS nor HTTP.
-    from headroom.local.kubernetes_standin.api import connect
-    from headroom.local.kubernetes_standin.cluster import ClusterStore
-
-    return ClusterStore(connect(allowed), float(limit), cancelled)
+    return ClusterStore(client(allowed), float(limit), cancelled)
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -198,7 +197,7 @@ def _reported(context: grpc.ServicerContext, manifest: Object) -> Iterator[None]
     """Turn what a store raises into answers that the engine shows as they are."""
     try:
         yield
-    except StoreError as failure:
+    except (StoreError, Refused, ToolFailed) as failure:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(failure))
     except OSError as failure:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the target cannot be written or read: {failure}")

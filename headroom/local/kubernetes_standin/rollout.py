@@ -3,17 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from headroom.local.kubernetes_standin.api import Api
-from headroom.local.kubernetes_standin.store import StoreError
+from headroom.local.errors import ToolFailed
+from headroom.local.kubernetes.client import Api, Object, Refused
 
 POLL_S = 0.5
 NOTE_EVERY_S = 3.0
 PODS_EXPLAINED = 5
 EVENTS_EXPLAINED = 2
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Patience:
     note: Callable[[str], None]
 
 
-def wait_for_rollout(deployment: Json, api: Api, patience: Patience) -> tuple[str, ...]:
+def wait_for_rollout(deployment: Object, api: Api, patience: Patience) -> tuple[str, ...]:
     """Return why the Deployment is not rolled out: after the limit, a failure or a cancel. Nothing once it is.
 
     Rolled out means what `kubectl rollout status` means by it.
@@ -50,7 +47,7 @@ def wait_for_rollout(deployment: Json, api: Api, patience: Patience) -> tuple[st
             return (f"cancelled during the rollout: {left}",)
 
 
-def _left(deployment: Json) -> str | None:
+def _left(deployment: Object) -> str | None:
     """Return what is left to do; None for nothing, or for a paused Deployment, which waits for its owner."""
     spec, status = deployment["spec"], deployment.get("status", {})
     wanted, updated = spec.get("replicas", 1), status.get("updatedReplicas", 0)
@@ -66,7 +63,7 @@ def _left(deployment: Json) -> str | None:
     return f"{available} of {updated} replicas available" if available < updated else None
 
 
-def _failure(deployment: Json) -> str | None:
+def _failure(deployment: Object) -> str | None:
     """Return the controller's message if it has given up."""
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
@@ -74,7 +71,7 @@ def _failure(deployment: Json) -> str | None:
     return None
 
 
-def _explain(api: Api, deployment: Json) -> Iterator[str]:
+def _explain(api: Api, deployment: Object) -> Iterator[str]:
     """Yield what the Deployment, its waiting pods and their events say, in a few lines."""
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
@@ -87,19 +84,19 @@ def _explain(api: Api, deployment: Json) -> Iterator[str]:
         waiting = [pod for pod in pods if not _ready(pod)]
         for pod in waiting[:PODS_EXPLAINED]:
             yield f"pod {pod['metadata']['name']}: {'; '.join(_troubles(api, pod)) or 'not ready'}"
-    except StoreError as failure:  # the reason stands without this
+    except (Refused, ToolFailed) as failure:  # the reason stands without this
         yield f"its pods could not be read: {failure}"
     else:
         if len(waiting) > PODS_EXPLAINED:
             yield f"and {len(waiting) - PODS_EXPLAINED} more pods"
 
 
-def _ready(pod: Json) -> bool:
+def _ready(pod: Object) -> bool:
     conditions = pod.get("status", {}).get("conditions", ())
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def _troubles(api: Api, pod: Json) -> Iterator[str]:
+def _troubles(api: Api, pod: Object) -> Iterator[str]:
     metadata, status = pod["metadata"], pod.get("status", {})
     for condition in status.get("conditions", ()):
         if condition["status"] != "True" and condition.get("message"):

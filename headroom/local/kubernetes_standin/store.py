@@ -42,7 +42,10 @@ class Call:
 
 
 class Store(Protocol):
-    """A place that objects are written to. Each call raises StoreError if it did nothing; the first three return the outputs."""
+    """A place that objects are written to; create and update return the outputs.
+
+    If it did nothing, each raises StoreError; or, of an API server, Refused with its words or ToolFailed without any.
+    """
 
     def rehearse(self, call: Call, *, create: bool, ignored: Sequence[Path]) -> None:
         """Raise what the same write would raise, as far as that can be known now."""

@@ -1,0 +1,90 @@
+"""The chain from the forecast to the replicas of one vertical, step by step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from capacity.plan import CapacityPlan, LivePlan
+from capacity.required import QUARTER_DAYS, growth_factor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One figure on the way: what it is, how it came about, and where its inputs come from."""
+
+    name: str
+    value: float
+    unit: str
+    formula: str
+    source: str
+
+
+def explain(plan: CapacityPlan, vertical: str) -> tuple[Step, ...]:
+    """Return the steps from the forecast of a live vertical to its replicas; raises KeyError where it is not one."""
+    for live in plan.live:
+        if live.name == vertical:
+            return (*_required(plan, live), *_pod(plan, live), *_replicas(plan, live))
+    raise KeyError(vertical)
+
+
+def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
+    forecast, margins, lock = plan.lock.verticals[live.name], plan.margins, plan.lock
+    yield Step("forecast peak", live.peak, "sessions", forecast.statistic, f"{live.basis}: {live.source}")
+    growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
+    formula = f"{margins.growth_per_quarter:g} ^ ({lock.valid_days} / {QUARTER_DAYS}) from {lock.data_end} to {lock.valid_until}"
+    yield Step("growth", growth, "", formula, "spec: margins.growth_per_quarter")
+    grown = dict(live.required.terms)
+    yield Step(
+        "first term",
+        next(iter(grown.values())),
+        "sessions",
+        f"{margins.burst:g} burst x {growth:.3f} growth x {live.peak:,} peak",
+        "spec: margins.burst",
+    )
+    if forecast.extreme is not None:
+        extreme = forecast.extreme
+        formula = f"{extreme.method}; {extreme.days_fitted} days fitted, {extreme.days_ahead} ahead"
+        yield Step("second term", extreme.q95, "sessions", formula, f"lock: {live.name}.extreme")
+    terms = " and ".join(f"{value:,.0f}" for value in grown.values())
+    formula = f"the larger of {terms}: {live.required.binding}" if len(grown) > 1 else live.required.binding
+    yield Step("required", live.required.sessions, "sessions", formula, f"by {lock.valid_until}")
+
+
+def _pod(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
+    cost = live.spec.session
+    for limit in live.ceiling.limits:
+        source = f"session cost {cost.basis}: {cost.source}"
+        if limit.name == "cap" and live.spec.cap is not None:
+            source = f"{live.spec.cap.basis}: {live.spec.cap.source}"
+        yield Step(f"a pod by {limit.name}", limit.sessions, "sessions", limit.formula, source)
+    yield Step("hard ceiling", live.ceiling.hard, "sessions", f"the least of these: {live.ceiling.binding}", "spec: pod")
+    if live.ceiling.guaranteed < live.ceiling.hard:
+        yield Step("guaranteed", live.ceiling.guaranteed, "sessions", "the same by requests", "spec: pod.requests")
+    safe = plan.margins.safe_utilisation
+    formula = f"{safe:g} x {live.ceiling.guaranteed}, rounded down"
+    yield Step("safe ceiling", live.ceiling.guaranteed_safe, "sessions", formula, "spec: margins.safe_utilisation")
+    if live.spec.pins.sessions_per_pod is not None:
+        yield Step("admitted", live.sessions_per_pod, "sessions", "pinned", "spec: pins.sessions_per_pod")
+
+
+def _replicas(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
+    forecast, scaling, pins = plan.lock.verticals[live.name], live.scaling, live.spec.pins
+    per_pod = min(live.sessions_per_pod, live.ceiling.guaranteed_safe)
+    formula = "pinned" if pins.maximum else f"{live.required.sessions:,.1f} required / {per_pod} a pod, rounded up"
+    yield Step("maximum", scaling.maximum, "replicas", formula, "spec: pins.maximum" if pins.maximum else "plan")
+    act, lag = 1 + plan.scaling.tolerance, forecast.lag
+    guaranteed = min(live.sessions_per_pod, live.ceiling.guaranteed)
+    formula = f"{guaranteed} / ({act:g} tolerance x {lag.ratio:g} growth within {lag.seconds:g} s), rounded down"
+    yield Step("target by lag", scaling.target.by_lag, "sessions", formula, f"{lag.basis}: {lag.source}")
+    formula = f"below {scaling.alert_utilisation:.1%} x {live.ceiling.hard} / {act:g}"
+    yield Step("target by alert", scaling.target.by_alert, "sessions", formula, "spec: alert, margins.burst")
+    yield Step("target", scaling.target.sessions, "sessions a pod", scaling.target.binding, "plan")
+    growth = growth_factor(plan.lock.valid_days, plan.margins.growth_per_quarter)
+    formula = f"{lag.quiet_sessions:,} from a quiet minute x {growth:.3f} growth / {guaranteed}, at least 2, rounded up"
+    yield Step("lowest floor", scaling.baseline, "replicas", "pinned" if pins.minimum else formula, f"{lag.basis}: {lag.source}")
+    for window in scaling.windows:
+        name = f"floor {window.day} {window.start}-{window.end}"
+        formula = f"the peak x {growth:.3f} growth / {scaling.target.sessions}, at most the maximum"
+        formula += f"; {window.lead_seconds:g} s ahead"
+        yield Step(name, window.replicas, "replicas", "pinned" if pins.prescale_floor else formula, "lock: known_peaks")
+    yield Step("provided", live.provided, "sessions", f"{scaling.maximum} x {per_pod}", "plan")
+    yield Step("headroom", live.headroom, "", f"{live.provided:,} / {live.required.sessions:,.1f} - 1", "plan")
