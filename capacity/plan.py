@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 from capacity.ceiling import PodCeiling
+from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.packing import Allocatable, PodRequest
 from capacity.required import Required
@@ -69,6 +70,7 @@ class ModelPlan:
     sessions_within_limit: int
     headroom: float | None
     """None where nothing is asked of it."""
+    lead: LeadTime
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class PoolPlan:
     binding: Literal["cpu", "memory", "pods"]
     headroom: float | None
     """Nodes / needed - 1; None where nothing is asked of the pool."""
+    lead: LeadTime
+    """Of a number of nodes that the spec states; otherwise never short."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class CapacityPlan:
                     "name": self.model.spec.name,
                     "tokens_per_minute": self.model.spec.tokens_per_minute.limit,
                     "tokens_per_session_minute": self.model.spec.tokens_per_session_minute.value,
+                    **_lead(self.model.lead),
                 },
                 "pools": {pool.name: _pool(pool) for pool in self.pools},
             },
@@ -186,7 +191,12 @@ def _pool(pool: PoolPlan) -> dict[str, Any]:
         "nodes": pool.nodes,
         "binding": pool.binding,
         "headroom": _rounded(pool.headroom),
+        **_lead(pool.lead),
     }
+
+
+def _lead(lead: LeadTime) -> dict[str, str | None]:
+    return {key: day.isoformat() if day is not None else None for key, day in asdict(lead).items()}
 
 
 def _rounded(share: float | None) -> float | None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import date
 
 from capacity.ceiling import floor_sessions, pod_ceiling
+from capacity.lead_times import first_day, grows_past, lead_time
 from capacity.lock import ForecastLock, VerticalForecast
 from capacity.packing import Allocatable, PodRequest, first_fit
 from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan
 from capacity.required import growth_factor, required
-from capacity.scaling import scale
+from capacity.scaling import replicas_for, scale
 from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
 from capacity.spec import LiveVertical, Pool, Spec
 
@@ -37,7 +38,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         for name, vertical in spec.verticals.items()
     )
     model = _model(spec, lock, as_of)
-    pools = tuple(_pool(name, pool, verticals) for name, pool in spec.pools.items())
+    pools = tuple(_pool(name, pool, verticals, spec, lock) for name, pool in spec.pools.items())
     growth = growth_factor(lock.valid_days, spec.margins.growth_per_quarter)
     shortfalls = (
         *(
@@ -47,7 +48,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
             for short in vertical_shortfalls(live, lock, growth, spec.scaling)
         ),
         *shared_shortfalls(model, lock, as_of),
-        *(short for pool in pools for short in pool_shortfalls(pool)),
+        *(short for pool in pools for short in pool_shortfalls(pool, as_of)),
     )
     return CapacityPlan(
         environment=lock.environment,
@@ -122,12 +123,24 @@ def _model(spec: Spec, lock: ForecastLock, as_of: date) -> ModelPlan:
         required_tokens_per_minute=tokens,
         sessions_within_limit=floor_sessions(limit / per_session),
         headroom=limit / tokens - 1 if tokens else None,
+        lead=lead_time(_tokens_short_on(spec, lock), spec.model.tokens_per_minute.lead_time),
     )
 
 
-def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...]) -> PoolPlan:
+def _tokens_short_on(spec: Spec, lock: ForecastLock) -> date | None:
+    now = spec.margins.burst * sum(forecast.peak for forecast in lock.verticals.values())
+    tokens = now * spec.model.tokens_per_session_minute.value
+    return (
+        grows_past(lock.data_end, spec.model.tokens_per_minute.limit / tokens, spec.margins.growth_per_quarter)
+        if tokens
+        else None
+    )
+
+
+def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...], spec: Spec, lock: ForecastLock) -> PoolPlan:
     node = Allocatable(max(0.0, pool.cpu - pool.reserved_cpu), max(0, pool.memory - pool.reserved_memory), pool.pods)
-    pods = tuple(request for vertical in verticals if vertical.spec.pool == name for request in _requests(vertical))
+    inside = tuple(vertical for vertical in verticals if vertical.spec.pool == name)
+    pods = tuple(request for vertical in inside for request in _requests(vertical, _replicas_at_most(vertical)))
     packed = first_fit(pods, node) if node.cpu_cores and node.memory_bytes else None
     needed = packed.nodes if packed is not None else 0
     nodes = pool.nodes if pool.nodes is not None else max(1, needed)
@@ -145,20 +158,49 @@ def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...]) ->
         nodes=nodes,
         binding=binding,  # type: ignore[arg-type]  # the keys above are the literal's values
         headroom=nodes / needed - 1 if needed else None,
+        lead=lead_time(_nodes_short_on(pool, node, inside, spec, lock), pool.lead_time),
     )
+
+
+def _nodes_short_on(
+    pool: Pool, node: Allocatable, verticals: tuple[LivePlan | QueuePlan, ...], spec: Spec, lock: ForecastLock
+) -> date | None:
+    """Return the first day on which the pods that the load then asks for no longer fit on the nodes that there are."""
+    stated = pool.nodes
+    if stated is None or not node.cpu_cores or not node.memory_bytes:
+        return None
+
+    def short(day: date) -> bool:
+        pods = tuple(
+            request for vertical in verticals for request in _requests(vertical, _replicas_on(vertical, day, spec, lock))
+        )
+        return first_fit(pods, node).nodes > stated
+
+    return first_day(lock.data_end, short)
+
+
+def _replicas_on(vertical: LivePlan | QueuePlan, day: date, spec: Spec, lock: ForecastLock) -> int:
+    if isinstance(vertical, QueuePlan):
+        return vertical.spec.replicas
+    margins = spec.margins
+    needed = required(lock.verticals[vertical.name], lock.data_end, day, margins.burst, margins.growth_per_quarter).sessions
+    return replicas_for(needed, min(vertical.sessions_per_pod, vertical.ceiling.guaranteed_safe))
 
 
 def _share(asked: float, given: float) -> float:
     return asked / given if given else math.inf
 
 
-def _requests(vertical: LivePlan | QueuePlan) -> Iterator[PodRequest]:
+def _replicas_at_most(vertical: LivePlan | QueuePlan) -> int:
+    return vertical.scaling.maximum if isinstance(vertical, LivePlan) else vertical.spec.replicas
+
+
+def _requests(vertical: LivePlan | QueuePlan, replicas: int) -> Iterator[PodRequest]:
     pod = vertical.spec.pod
     cpu = pod.requests.cpu if pod.requests is not None else pod.cpu
     memory = pod.requests.memory if pod.requests is not None else pod.memory
     cpu += sum(sidecar.cpu for sidecar in pod.sidecars)
     memory += sum(sidecar.memory for sidecar in pod.sidecars)
-    replicas = vertical.scaling.maximum if isinstance(vertical, LivePlan) else vertical.spec.replicas
     yield PodRequest(vertical.name, cpu, memory, replicas)
     if isinstance(vertical, LivePlan):
         yield PodRequest(f"{vertical.name}-prescale", PRESCALE_POD.cpu_cores, PRESCALE_POD.memory_bytes)

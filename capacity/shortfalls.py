@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from capacity.ceiling import descriptors_needed
+from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.packing import first_fit
 from capacity.plan import LivePlan, ModelPlan, PoolPlan, Shortfall
@@ -180,9 +181,26 @@ def shared_shortfalls(model: ModelPlan, lock: ForecastLock, as_of: date) -> Iter
             f"the limit holds {model.sessions_within_limit:,} sessions",
             f"have the limit of {model.spec.name} raised to {math.ceil(model.required_tokens_per_minute):,} tokens a minute",
         )
+    else:
+        yield from _late("tokens", f"the limit of {model.spec.name}", model.lead, as_of, "order a higher one now")
 
 
-def pool_shortfalls(pool: PoolPlan) -> Iterator[Shortfall]:
+def _late(resource: str, scope: str, lead: LeadTime, as_of: date, remedy: str) -> Iterator[Shortfall]:
+    """Yield a shortfall where more must be ordered before today, to be there in time."""
+    if lead.short_on is None or lead.order_by is None or lead.order_by >= as_of:
+        return
+    yield Shortfall(
+        resource,
+        scope,
+        (lead.short_on - lead.order_by).days,
+        (lead.short_on - as_of).days,
+        "days",
+        f"{scope} is short on {lead.short_on}; more had to be ordered by {lead.order_by}",
+        remedy,
+    )
+
+
+def pool_shortfalls(pool: PoolPlan, as_of: date) -> Iterator[Shortfall]:
     """Yield what one pool of machines falls short of."""
     if pool.node.cpu_cores <= 0 or pool.node.memory_bytes <= 0:
         yield Shortfall(
@@ -215,3 +233,5 @@ def pool_shortfalls(pool: PoolPlan) -> Iterator[Shortfall]:
             f"every autoscaler at its maximum needs {pool.needed} nodes ({pool.binding} binds)",
             f"raise pools.{pool.name}.nodes from {pool.nodes} to {pool.needed}",
         )
+    else:
+        yield from _late("nodes", f"pool {pool.name}", pool.lead, as_of, "order more nodes now")

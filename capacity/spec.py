@@ -52,6 +52,8 @@ class TokensPerMinute(Source):
     """The tokens a minute that the account may use, as it showed them."""
 
     limit: PositiveAmount
+    lead_time: Seconds = 28 * 86400.0
+    """How long a higher limit takes to get."""
 
 
 class TokensPerSession(Source):
@@ -79,6 +81,8 @@ class Pool(Source):
     """What the system and the daemons of a node keep for themselves."""
     nodes: int | None = Field(default=None, ge=1)
     """How many there are. Left out: as many as the plan needs."""
+    lead_time: Seconds = 28 * 86400.0
+    """How long more of them take to get."""
 
 
 class SessionCost(Source):

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from capacity.explain import Step
+from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.plan import CapacityPlan, LivePlan, QueuePlan, Shortfall
 from headroom.review.comparison import Change
@@ -178,7 +179,7 @@ def _queue_row(vertical: QueuePlan) -> tuple[str, ...]:
 def _shared(plan: CapacityPlan) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("shared by all")
-    for heading in ("required", "there is", "headroom"):
+    for heading in ("required", "there is", "headroom", "short on", "order by"):
         table.add_column(heading, justify="right")
     table.add_column("")
     model = plan.model
@@ -187,12 +188,19 @@ def _shared(plan: CapacityPlan) -> Table:
         f"{model.required_tokens_per_minute:,.0f}",
         f"{model.spec.tokens_per_minute.limit:,}",
         _signed(model.headroom),
+        *_lead(model.lead),
         f"limit {model.spec.tokens_per_minute.basis}: {model.spec.tokens_per_minute.source}",
     )
     for pool in plan.pools:
         node = f"{pool.node.cpu_cores:g} cores and {pool.node.memory_bytes / 2**30:,.0f} GiB for pods each; {pool.binding} binds"
-        table.add_row(f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), node)
+        table.add_row(
+            f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), *_lead(pool.lead), node
+        )
     return table
+
+
+def _lead(lead: LeadTime) -> tuple[str, str]:
+    return (str(lead.short_on or "-"), str(lead.order_by or "-"))
 
 
 def _signed(share: float | None) -> Text:
