@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from capacity.figures import Frozen, Source
 from capacity.lock import Zone
-from capacity.units import Cores, PositiveAmount, PositiveCores, PositiveSize, Seconds, Size
+from capacity.units import Cores, Millicores, PositiveAmount, PositiveCores, PositiveSize, Seconds, Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 """A lower-case name that Kubernetes takes as a namespace."""
@@ -98,21 +98,21 @@ class Sidecar(Frozen):
 
     name: Name
     image: str = Field(min_length=1)
-    cpu: PositiveCores
+    cpu: Millicores
     memory: PositiveSize
 
 
 class Guaranteed(Frozen):
     """Resource requests below the limits."""
 
-    cpu: PositiveCores
+    cpu: Millicores
     memory: PositiveSize
 
 
 class Pod(Frozen):
     """The container that holds the sessions: its limits, and what it needs before the first one."""
 
-    cpu: PositiveCores
+    cpu: Millicores
     memory: PositiveSize
     requests: Guaranteed | None = None
     """Left out: requests are the limits, so that all of it is guaranteed."""

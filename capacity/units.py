@@ -8,7 +8,7 @@ reader, and a unit that a reader does not know is refused, never guessed.
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 _number = r"(?P<number>\d+(?:\.\d+)?)"
 _bytes = {
@@ -175,3 +175,13 @@ Seconds = Annotated[
 PositiveSize = Annotated[Size, Field(gt=0)]
 PositiveCores = Annotated[Cores, Field(gt=0)]
 PositiveAmount = Annotated[Amount, Field(gt=0)]
+
+
+def _whole_millicores(cores: float) -> float:
+    if abs(cores * 1000 - round(cores * 1000)) > 1e-6:  # noqa: PLR2004  # what binary fractions leave
+        raise ValueError(f"expected whole millicores, which is what Kubernetes counts, got {cores * 1000:g}m")
+    return cores
+
+
+Millicores = Annotated[PositiveCores, AfterValidator(_whole_millicores)]
+"""What a container may ask for: a thousandth of a core is the least."""

@@ -88,10 +88,10 @@ def _session_annotations(vertical: LivePlan) -> dict[str, str]:
     claims = {
         "session-container": SESSION_CONTAINER,
         "session-memory-bytes": str(cost.memory),
-        "session-cpu-cores": f"{cost.cpu:g}",
+        "session-cpu-cores": _exact(cost.cpu),
         "session-descriptors": str(cost.descriptors),
         "base-memory-bytes": str(pod.base_memory),
-        "base-cpu-cores": f"{pod.base_cpu:g}",
+        "base-cpu-cores": _exact(pod.base_cpu),
         "base-descriptors": str(pod.base_descriptors),
         "workers": str(pod.workers),
         "forecast-peak": str(vertical.peak),
@@ -99,6 +99,11 @@ def _session_annotations(vertical: LivePlan) -> dict[str, str]:
     if vertical.spec.cap is not None:
         claims |= {"session-cap": str(vertical.spec.cap.sessions), "session-cap-reason": vertical.spec.cap.reason}
     return {f"{DOMAIN}/{key}": value for key, value in claims.items()}
+
+
+def _exact(cores: float) -> str:
+    """Return cores to the ninth decimal, as the spec reads them: the gate must find the same ceiling."""
+    return f"{cores:.9f}".rstrip("0").rstrip(".")
 
 
 def _open_files(pod: Pod) -> dict[str, str]:

@@ -1,0 +1,94 @@
+"""Planner and gate share no arithmetic: on random environments they must come to the same end."""
+
+import json
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capacity import plan
+from policies.adapters.program import judge_blueprint
+from stacks.reading import floors_path
+from stacks.voice import render
+from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
+
+# Costs above policies/floors.json: below it the gate rightly counts the floor, not the spec.
+verticals = st.fixed_dictionaries(
+    {
+        "peak": st.integers(1, 4000),
+        "cpu_millicores": st.integers(100, 16_000),
+        "memory_mib": st.integers(128, 65_536),
+        "requested_share": st.sampled_from([1.0, 1.0, 0.5]),
+        "session_cpu": st.integers(10, 400).map(lambda thousandths: thousandths / 1000),
+        "session_mb": st.integers(20, 400),
+        "base_mib": st.integers(0, 256),
+        "workers": st.integers(1, 8),
+        "descriptors": st.integers(200, 65_536),
+        "cap": st.none() | st.integers(1, 500),
+        "ratio": st.floats(1.0, 2.0),
+        "quiet": st.integers(0, 600),
+        "extreme": st.none() | st.integers(1, 9000),
+        "known_peak": st.none() | st.integers(1, 4000),
+        "maximum": st.none() | st.integers(1, 80),
+        "target": st.none() | st.integers(1, 300),
+        "sessions_per_pod": st.none() | st.integers(1, 300),
+    }
+)
+
+
+def _vertical(drawn: dict[str, Any]) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "cpu": f"{drawn['cpu_millicores']}m",
+        "memory": f"{drawn['memory_mib']}Mi",
+        "base_memory": f"{drawn['base_mib']}Mi",
+        "workers": drawn["workers"],
+        "descriptors": drawn["descriptors"],
+    }
+    if drawn["requested_share"] < 1:
+        pod["requests"] = {"cpu": f"{drawn['cpu_millicores'] // 2}m", "memory": f"{drawn['memory_mib'] // 2}Mi"}
+    pins = {key: drawn[key] for key in ("maximum", "target", "sessions_per_pod") if drawn[key] is not None}
+    cap = {} if drawn["cap"] is None else {"cap": {"sessions": drawn["cap"], "reason": "test"}}
+    cost = {"memory": f"{drawn['session_mb']}MB", "cpu": drawn["session_cpu"]}
+    return live(pod=pod, session=cost, pins=pins, **cap)
+
+
+def _load(drawn: dict[str, Any]) -> dict[str, Any]:
+    lag = {
+        "seconds": 180.0,
+        "ratio": drawn["ratio"],
+        "quiet_sessions": drawn["quiet"],
+        "basis": "assumed",
+        "source": "test",
+    }
+    more: dict[str, Any] = {"lag": lag}
+    if drawn["extreme"] is not None:
+        more["extreme"] = {"q95": drawn["extreme"], "days_fitted": 60, "days_ahead": 20, "method": "test"}
+    if drawn["known_peak"] is not None:
+        peak = {"day": "mon", "start": "09:00", "end": "11:00", "zone": "America/New_York", "sessions": drawn["known_peak"]}
+        more["known_peaks"] = [peak]
+    return load(drawn["peak"], **more)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(verticals, min_size=1, max_size=3), st.none() | st.integers(1, 60), st.integers(-2, 30), st.integers(1, 60))
+def test_the_gate_refuses_exactly_what_the_plan_finds_short(
+    drawn: list[dict[str, Any]], nodes: int | None, day: int, million_tokens: int
+) -> None:
+    """No shortfall, no violation; a shortfall (but for what is only late to order), a violation."""
+    names = [f"v{number}" for number in range(len(drawn))]
+    document = spec_document(**{name: _vertical(vertical) for name, vertical in zip(names, drawn, strict=True)})
+    document["model"]["tokens_per_minute"]["limit"] = f"{million_tokens}M"
+    if nodes is not None:
+        document["pools"]["general"]["nodes"] = nodes
+    forecast = lock(**{name: _load(vertical) for name, vertical in zip(names, drawn, strict=True)})
+    as_of: date = DATA_END + timedelta(days=day)
+    made = plan(read_spec(document), forecast, as_of)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "test.forecast.json"
+        file.write_text(json.dumps({**forecast.without_digest(), "digest": forecast.digest}))
+        verdict = judge_blueprint(render(made), file, floors_path(), as_of)
+    short = [short for short in made.shortfalls if short.unit != "days" or short.resource == "forecast"]
+    assert bool(short) == verdict.refused, (short, verdict.violations)
