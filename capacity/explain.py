@@ -26,6 +26,34 @@ def explain(plan: CapacityPlan, vertical: str) -> tuple[Step, ...]:
     raise KeyError(vertical)
 
 
+def explain_model(plan: CapacityPlan) -> tuple[Step, ...]:
+    """Return the steps from the verticals' peaks to what the speech model must allow."""
+    model, margins = plan.model, plan.margins
+    days = (plan.as_of - plan.lock.data_end).days
+    growth = growth_factor(days, margins.growth_per_quarter)
+    peaks = sum(live.peak for live in plan.live)
+    given, limit = model.spec.tokens_per_session_minute, model.spec.tokens_per_minute
+    source = f"{given.basis}: {given.source}"
+    steps = [
+        Step("peaks", peaks, "sessions", " + ".join(f"{live.peak:,} {live.name}" for live in plan.live), "lock"),
+        Step("growth", growth, "", f"{margins.growth_per_quarter:g} ^ ({days} / {QUARTER_DAYS})", f"on {plan.as_of}"),
+        Step("sessions", model.sessions, "sessions", f"{peaks:,} x {growth:.3f} x {margins.burst:g} burst", "spec: margins"),
+        Step("a session", model.tokens_per_session, "tokens/min", model.session.formula, source),
+        Step("required", model.required_tokens_per_minute, "tokens/min", "sessions x tokens of a session", "plan"),
+        Step(
+            "limit",
+            limit.limit,
+            "tokens/min",
+            f"holds {model.sessions_within_limit:,} sessions",
+            f"{limit.basis}: {limit.source}",
+        ),
+    ]
+    if model.refusal_chance is not None:
+        formula = "chance of a minute over the limit at the plain peak, calls Poisson"
+        steps.append(Step("refusals", model.refusal_chance, "of minutes", formula, source))
+    return tuple(steps)
+
+
 def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     forecast, margins, lock = plan.lock.verticals[live.name], plan.margins, plan.lock
     yield Step("forecast peak", live.peak, "sessions", forecast.statistic, f"{live.basis}: {live.source}")

@@ -8,6 +8,7 @@ from capacity.ceiling import PodCeiling
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.packing import Allocatable, PodRequest
+from capacity.providers.conversation import SessionMinute
 from capacity.required import Required
 from capacity.scaling import ScalingPlan
 from capacity.spec import Alert, LiveVertical, Margins, Model, QueueVertical, Scaling
@@ -64,8 +65,14 @@ class ModelPlan:
     """What the live sessions ask of the speech model."""
 
     spec: Model
+    session: SessionMinute
+    """What one live session asks for."""
+    tokens_per_session: int
+    """The same in whole tokens a minute, rounded up."""
     sessions: float
     """Peak sessions of all live verticals x burst x growth to the day that is judged."""
+    refusal_chance: float | None
+    """Of a minute at the plain peak that is over the limit; None where the spread of a session's tokens is unknown."""
     required_tokens_per_minute: float
     sessions_within_limit: int
     headroom: float | None
@@ -132,7 +139,8 @@ class CapacityPlan:
                 "model": {
                     "name": self.model.spec.name,
                     "tokens_per_minute": self.model.spec.tokens_per_minute.limit,
-                    "tokens_per_session_minute": self.model.spec.tokens_per_session_minute.value,
+                    "tokens_per_session_minute": self.model.tokens_per_session,
+                    "tokens_per_session_formula": self.model.session.formula,
                     **_lead(self.model.lead),
                 },
                 "pools": {pool.name: _pool(pool) for pool in self.pools},
@@ -147,6 +155,7 @@ class CapacityPlan:
             "sessions": round(self.model.sessions, 1),
             "required_tokens_per_minute": round(self.model.required_tokens_per_minute),
             "sessions_within_limit": self.model.sessions_within_limit,
+            "refusal_chance": self.model.refusal_chance,
             "headroom": _rounded(self.model.headroom),
         }
         document["shortfalls"] = [asdict(shortfall) for shortfall in self.shortfalls]

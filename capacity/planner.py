@@ -9,6 +9,8 @@ from capacity.lead_times import first_day, grows_past, lead_time
 from capacity.lock import ForecastLock, VerticalForecast
 from capacity.packing import Allocatable, PodRequest, first_fit
 from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan
+from capacity.providers.ceiling import tokens_of_session
+from capacity.providers.refusals import refusal_chance
 from capacity.required import growth_factor, required
 from capacity.scaling import replicas_for, scale
 from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
@@ -112,29 +114,36 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
 
 
 def _model(spec: Spec, lock: ForecastLock, as_of: date) -> ModelPlan:
-    growth = growth_factor((as_of - lock.data_end).days, spec.margins.growth_per_quarter)
-    sessions = spec.margins.burst * growth * sum(forecast.peak for forecast in lock.verticals.values())
-    per_session = spec.model.tokens_per_session_minute.value
-    limit = spec.model.tokens_per_minute.limit
-    tokens = sessions * per_session
+    margins, limit = spec.margins, spec.model.tokens_per_minute
+    peak = growth_factor((as_of - lock.data_end).days, margins.growth_per_quarter) * _peaks(lock)
+    session = tokens_of_session(spec.model.tokens_per_session_minute)
+    per_session = math.ceil(session.tokens - 1e-9)
+    tokens = margins.burst * peak * per_session
     return ModelPlan(
         spec=spec.model,
-        sessions=sessions,
+        session=session,
+        tokens_per_session=per_session,
+        sessions=margins.burst * peak,
+        # Poisson calls; the lock does not say how bursty they are.
+        refusal_chance=None
+        if session.deviation is None
+        else refusal_chance(limit.limit, peak, session.tokens, session.deviation, peakedness=1.0),
         required_tokens_per_minute=tokens,
-        sessions_within_limit=floor_sessions(limit / per_session),
-        headroom=limit / tokens - 1 if tokens else None,
-        lead=lead_time(_tokens_short_on(spec, lock), spec.model.tokens_per_minute.lead_time),
+        sessions_within_limit=floor_sessions(limit.limit / per_session),
+        headroom=limit.limit / tokens - 1 if tokens else None,
+        lead=lead_time(_tokens_short_on(spec, lock, per_session), limit.lead_time),
     )
 
 
-def _tokens_short_on(spec: Spec, lock: ForecastLock) -> date | None:
-    now = spec.margins.burst * sum(forecast.peak for forecast in lock.verticals.values())
-    tokens = now * spec.model.tokens_per_session_minute.value
-    return (
-        grows_past(lock.data_end, spec.model.tokens_per_minute.limit / tokens, spec.margins.growth_per_quarter)
-        if tokens
-        else None
-    )
+def _peaks(lock: ForecastLock) -> int:
+    return sum(forecast.peak for forecast in lock.verticals.values())
+
+
+def _tokens_short_on(spec: Spec, lock: ForecastLock, tokens_per_session: int) -> date | None:
+    tokens = spec.margins.burst * _peaks(lock) * tokens_per_session
+    if not tokens:
+        return None
+    return grows_past(lock.data_end, spec.model.tokens_per_minute.limit / tokens, spec.margins.growth_per_quarter)
 
 
 def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...], spec: Spec, lock: ForecastLock) -> PoolPlan:

@@ -177,7 +177,7 @@ def shared_shortfalls(model: ModelPlan, lock: ForecastLock, as_of: date) -> Iter
             model.required_tokens_per_minute,
             limit,
             "tokens/min",
-            f"{model.sessions:,.0f} sessions x {model.spec.tokens_per_session_minute.value:,} tokens a minute on {as_of}; "
+            f"{model.sessions:,.0f} sessions x {model.tokens_per_session:,} tokens a minute on {as_of}; "
             f"the limit holds {model.sessions_within_limit:,} sessions",
             f"have the limit of {model.spec.name} raised to {math.ceil(model.required_tokens_per_minute):,} tokens a minute",
         )

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from capacity.figures import Frozen, Source
 from capacity.lock import Zone
+from capacity.providers.limits import SessionTokens
 from capacity.units import Cores, Millicores, PositiveAmount, PositiveCores, PositiveSize, Seconds, Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
@@ -56,18 +57,13 @@ class TokensPerMinute(Source):
     """How long a higher limit takes to get."""
 
 
-class TokensPerSession(Source):
-    """The tokens that one live session uses in a minute."""
-
-    value: PositiveAmount
-
-
 class Model(Frozen):
     """The speech model behind the live sessions."""
 
     name: str = Field(min_length=1)
     tokens_per_minute: TokensPerMinute
-    tokens_per_session_minute: TokensPerSession
+    tokens_per_session_minute: SessionTokens
+    """What one live session asks for in a minute: given, or computed from the conversation."""
 
 
 class Pool(Source):

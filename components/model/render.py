@@ -9,6 +9,6 @@ def model_resources(model: ModelPlan, *, parent: str) -> list[Rendered]:
     claims = {
         "model": model.spec.name,
         "tokensPerMinute": model.spec.tokens_per_minute.limit,
-        "tokensPerSessionMinute": model.spec.tokens_per_session_minute.value,
+        "tokensPerSessionMinute": model.tokens_per_session,
     }
     return [Rendered("headroom:model:Provider", "model", claims, parent=parent)]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="An environment: stacks/Pulumi.<ENV>.yaml.")]
 
 
+MODEL = "model"
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
@@ -24,7 +27,11 @@ def plan(
     environment: Environment,
     explain: Annotated[
         str | None,
-        typer.Option("--explain", metavar="VERTICAL", help="Show the chain from the forecast to that vertical's replicas."),
+        typer.Option(
+            "--explain",
+            metavar="VERTICAL",
+            help="Show the chain from the forecast to that vertical's replicas, or to the tokens that are needed (model).",
+        ),
     ] = None,
     what_if: Annotated[
         list[str] | None,
@@ -43,13 +50,16 @@ def plan(
     settings: Settings = context.obj
     with errors_as_exit_codes():
         from capacity.explain import explain as explained
+        from capacity.explain import explain_model
         from headroom.review.comparison import compare
         from headroom.review.terminal import show_changes, show_plan, show_steps
         from stacks.reading import plan_environment
 
         now = datetime.now(UTC)
         made = plan_environment(environment, settings.as_of, now, what_if=what_if or ())
-        steps = explained(made, _live(explain, made)) if explain is not None else None
+        steps = None
+        if explain is not None:
+            steps = explain_model(made) if explain == MODEL else explained(made, _live(explain, made))
         changes = compare(plan_environment(environment, settings.as_of, now), made) if what_if else None
         if settings.as_json:
             document = made.document()
@@ -73,5 +83,5 @@ def _live(vertical: str, made: "CapacityPlan") -> str:
 
     names = [live.name for live in made.live]
     if vertical not in names:
-        raise BadInput([Problem("--explain", None, vertical, f"is no live vertical; there are: {', '.join(names)}")])
+        raise BadInput([Problem("--explain", None, vertical, f"is no live vertical; there are: {', '.join(names)}, {MODEL}")])
     return vertical

@@ -89,6 +89,29 @@ def test_tokens_are_judged_on_the_day() -> None:
     assert round(plan(spec, forecast, DATA_END + timedelta(days=91)).model.required_tokens_per_minute) == 54_000_000
 
 
+def test_tokens_are_computed_from_the_conversation() -> None:
+    """A 3,000-token prompt makes a three-minute call cost 18.2k tokens a minute: 20M hold 1,101 sessions, not 3,333."""
+    document = spec_document(a=live())
+    document["model"]["tokens_per_minute"]["limit"] = "20M"
+    document["model"]["tokens_per_session_minute"] = {
+        "conversation": {
+            "prompt_tokens": 3000,
+            "turns_per_minute": 4,
+            "user_talk": 0.45,
+            "assistant_talk": 0.45,
+            "output_text": 0.2,
+            "call": "3m",
+            "call_variation": 0,
+        }
+    }
+    made = plan(read_spec(document), lock(a=load(900)), DATA_END).model
+    assert (made.tokens_per_session, made.sessions_within_limit) == (18_156, 1101)
+    assert made.refusal_chance is not None
+    assert made.refusal_chance < 0.001
+    document["model"]["tokens_per_session_minute"] = {"value": 6000}
+    assert plan(read_spec(document), lock(a=load(900)), DATA_END).model.refusal_chance is None
+
+
 def test_a_forecast_past_its_validity_is_a_shortfall() -> None:
     """A lock speaks of 28 days; on the 29th the plan says that a new one is due."""
     spec, forecast = read_spec(spec_document(a=live())), lock(a=load(10))
