@@ -115,4 +115,7 @@ def _replicas(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
         formula += f"; {window.lead_seconds:g} s ahead"
         yield Step(name, window.replicas, "replicas", "pinned" if pins.prescale_floor else formula, "lock: known_peaks")
     yield Step("provided", live.provided, "sessions", f"{scaling.maximum} x {per_pod}", "plan")
+    servers = scaling.maximum * guaranteed
+    formula = f"Erlang B of {live.peak * growth:,.0f} erlangs on {servers:,} sessions; at most {plan.margins.blocking:g}"
+    yield Step("blocking", live.blocking, "of calls", formula, "spec: margins.blocking")
     yield Step("headroom", live.headroom, "", f"{live.provided:,} / {live.required.sessions:,.1f} - 1", "plan")

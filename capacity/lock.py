@@ -44,6 +44,98 @@ class Extreme(Frozen):
     method: str
 
 
+class Estimate(Frozen):
+    """A measured figure and its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"the interval {self.low:g} to {self.high:g} does not hold its value {self.value:g}")
+        return self
+
+
+class StartRate(Frozen):
+    """Calls that begin within one second: a load of its own, whatever their length."""
+
+    p999: Estimate
+    """99.9% quantile over all seconds of the weeks, ten minutes of each week being above it."""
+    maximum: int = Field(ge=0)
+    """The highest that was seen. Drawing days again cannot pass it, so the horizon's quantile stands for its interval."""
+    extreme: Extreme | None = None
+    """The 95% quantile of the highest second over the lock's validity."""
+
+
+class Peakedness(Frozen):
+    """Variance over mean of the starts in windows of one length; 1 is chance alone (Poisson)."""
+
+    window_seconds: int = Field(gt=0)
+    ratio: Estimate
+
+
+class BusyHour(Frozen):
+    """The hour of the week with the most starts."""
+
+    day: Weekday
+    start: ClockTime
+    zone: Zone
+    starts_per_minute: Estimate
+    peakedness: tuple[Peakedness, ...]
+    """Around each week's own level of that hour, so without the day effect; absent where one window has all starts."""
+
+
+class Demand(Frozen):
+    """How calls arrive and how long they hold: what theory needs beside a peak. Intervals are of days drawn again."""
+
+    days: int = Field(gt=0)
+    """Days with at least one call; one without was closed."""
+    starts_per_second: StartRate
+    holding_seconds: Estimate
+    """Mean length of a call, that of open ones by Kaplan-Meier."""
+    holding_limit_seconds: float = Field(ge=0)
+    """The longest call that ended: open ones count in the mean up to here."""
+    overdispersion: Estimate
+    """Variance over mean of the starts a minute around the hour-of-week profile; the day effect is in it."""
+    day_cv: Estimate
+    """Coefficient of variation of the random factor that all of a day's calls share."""
+    busy_hour: BusyHour | None = None
+    method: str
+
+
+class Candidate(Frozen):
+    """One way to bound the next week's peak, and how it did on weeks that it had not seen."""
+
+    name: str
+    score: float = Field(ge=0)
+    """Mean pinball loss at 95%, in sessions: 0.95 a session too low, 0.05 a session too high. Less is better."""
+    held: int = Field(ge=0)
+    """Origins whose next week stayed at or below the bound."""
+    bound: int = Field(ge=0)
+    """What it says now, of the week after the data."""
+
+
+class Backtest(Frozen):
+    """What the forecast would have said in past weeks, and what came. It claims no more than these counts."""
+
+    weeks: int = Field(ge=1)
+    """Full weeks of history."""
+    first_origin: date
+    """The Monday of the first week that was forecast, from the weeks before it."""
+    origins: int = Field(ge=1)
+    """Weeks forecast, one after another."""
+    candidates: tuple[Candidate, ...]
+    chosen: str
+    """The candidate with the least score."""
+    held: int = Field(ge=0)
+    """Origins whose next week stayed at or below the peak as it would have been chosen then."""
+    extreme_origins: int = Field(default=0, ge=0)
+    """Weeks from which the 95% quantile of the maximum over the horizon could be compared with what came; they overlap."""
+    extreme_held: int = Field(default=0, ge=0)
+
+
 class LagGrowth(Frozen):
     """How far the load rises within the scaling lag, before a new pod can answer."""
 
@@ -88,6 +180,10 @@ class VerticalForecast(Frozen):
     """Peak over median of 28 days; reported, never multiplied with the spec's burst."""
     lag: LagGrowth
     known_peaks: tuple[KnownPeak, ...] = ()
+    demand: Demand | None = None
+    """Absent where fewer than four full weeks are known."""
+    backtest: Backtest | None = None
+    """Absent where the history is too short to look back from any week."""
 
 
 class DataSource(Frozen):
@@ -100,6 +196,8 @@ class DataSource(Frozen):
     used: int = Field(ge=0)
     rejected: dict[str, int] = Field(default_factory=dict)
     """Rows that were not used, by reason."""
+    open: int = Field(default=0, ge=0)
+    """Rows of `used` whose call had not ended when the data did."""
     shifted_weeks: int = 0
     """Whole weeks by which an example's old data was moved to the present."""
     assumed: tuple[str, ...] = ()

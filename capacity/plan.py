@@ -50,6 +50,8 @@ class LivePlan:
     """Sessions that the pods at the autoscaler's maximum safely hold by their requests."""
     headroom: float
     """Provided / required - 1."""
+    blocking: float
+    """Share of calls that find every session taken at the forecast peak, grown to the lock's last valid day (Erlang B)."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ def _vertical(vertical: LivePlan | QueuePlan) -> dict[str, Any]:
         "scaling": asdict(vertical.scaling),
         "provided": vertical.provided,
         "headroom": round(vertical.headroom, 4),
+        "blocking": float(f"{vertical.blocking:.3g}"),
     }
 
 

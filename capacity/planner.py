@@ -15,6 +15,7 @@ from capacity.required import growth_factor, required
 from capacity.scaling import replicas_for, scale
 from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
 from capacity.spec import LiveVertical, Pool, Spec
+from capacity.traffic.erlang import erlang_b
 
 PRESCALE_POD = PodRequest("prescale", cpu_cores=0.05, memory_bytes=64 * 2**20)
 """What the pre-scale job of one vertical asks of its node; the renderer writes the same figures."""
@@ -47,7 +48,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
             short
             for live in verticals
             if isinstance(live, LivePlan)
-            for short in vertical_shortfalls(live, lock, growth, spec.scaling)
+            for short in vertical_shortfalls(live, lock, growth, spec.scaling, spec.margins.blocking)
         ),
         *shared_shortfalls(model, lock, as_of),
         *(short for pool in pools for short in pool_shortfalls(pool, as_of)),
@@ -110,6 +111,7 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
         scaling=scaling,
         provided=provided,
         headroom=provided / by_valid_until.sessions - 1,
+        blocking=erlang_b(forecast.peak * growth, scaling.maximum * min(admitted, ceiling.guaranteed)),
     )
 
 

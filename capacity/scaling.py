@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from capacity.ceiling import PodCeiling, floor_sessions
 from capacity.lock import VerticalForecast, Weekday
 from capacity.spec import Alert, Margins, Pins, Scaling
+from capacity.traffic.erlang import servers_for_blocking
 
 LEAST_REPLICAS = 2
 """One pod alone is gone with its node."""
@@ -83,14 +84,17 @@ def scale(
 ) -> ScalingPlan:
     """Return the replicas of one vertical over the week, for pods that hold what their requests guarantee and they admit.
 
-    `required_sessions` and `growth` are those of the lock's last valid day: bounds must hold until then.
+    The maximum holds the ratio (what is required at the safe ceiling) and the blocking probability (Erlang B of the grown peak
+    on all sessions). `required_sessions` and `growth` are those of the lock's last valid day: bounds must hold until then.
     """
     threshold = alert_threshold(alert, margins.burst)
     admitted = pins.sessions_per_pod or ceiling.guaranteed
     target = target_sessions(ceiling, forecast.lag.ratio, scaling.tolerance, threshold, pins)
-    quiet = replicas_for(forecast.lag.quiet_sessions * growth, min(admitted, ceiling.guaranteed))
+    held = min(admitted, ceiling.guaranteed)
+    quiet = replicas_for(forecast.lag.quiet_sessions * growth, held)
     enough = replicas_for(required_sessions, min(admitted, ceiling.guaranteed_safe))
-    maximum = pins.maximum or max(LEAST_REPLICAS, enough, quiet)
+    unblocked = replicas_for(servers_for_blocking(forecast.peak * growth, margins.blocking), held)
+    maximum = pins.maximum or max(LEAST_REPLICAS, enough, unblocked, quiet)
     baseline = min(maximum, pins.minimum or max(LEAST_REPLICAS, quiet))
     windows = tuple(
         Window(

@@ -11,10 +11,13 @@ from capacity.packing import first_fit
 from capacity.plan import LivePlan, ModelPlan, PoolPlan, Shortfall
 from capacity.scaling import replicas_for
 from capacity.spec import Scaling
+from capacity.traffic.erlang import servers_for_blocking
 
 
-def vertical_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling) -> Iterator[Shortfall]:
-    """Yield what one vertical falls short of. `growth` is that of the lock's last valid day."""
+def vertical_shortfalls(
+    live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling, blocking: float
+) -> Iterator[Shortfall]:
+    """Yield what one vertical falls short of. `growth` is that of the lock's last valid day, `blocking` the most allowed."""
     ceiling, pod = live.ceiling, live.spec.pod
     where = f"verticals.{live.name}"
     if ceiling.guaranteed_safe == 0:
@@ -43,6 +46,18 @@ def vertical_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
             f"{live.required.sessions:,.0f} by {lock.valid_until}; {maximum} pods hold {maximum * ceiling.hard:,} hard, "
             f"{maximum * ceiling.safe:,} safe{guarantee}",
             _with_requests(f"raise {where}.pins.maximum from {maximum} to {needed}" if needed > maximum else "", live),
+        )
+    if live.blocking > blocking:
+        per_pod = min(live.sessions_per_pod, ceiling.guaranteed)
+        needed = replicas_for(servers_for_blocking(live.peak * growth, blocking), per_pod)
+        yield Shortfall(
+            "blocking",
+            live.name,
+            blocking,
+            live.blocking,
+            "of calls",
+            f"at the forecast peak {live.blocking:.2%} of calls find every one of {maximum * per_pod:,} sessions taken",
+            f"raise {where}.pins.maximum from {maximum} to {needed}",
         )
     held = _held(live.sessions_per_pod, ceiling.hard, ceiling.guaranteed)
     if held is not None:

@@ -23,6 +23,8 @@ class Margins(Frozen):
     """Multiplies the forecast peak."""
     growth_per_quarter: float = Field(default=2.0, ge=1)
     """The load thirteen weeks from the lock's data end as a multiple of the load at it."""
+    blocking: float = Field(default=0.001, gt=0, lt=1)
+    """The largest share of calls that may find every session taken at the forecast peak."""
 
 
 class Alert(Frozen):

@@ -1,6 +1,6 @@
 """What every reader of call history hands on: calls by vertical, and an account of the rows behind them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -11,6 +11,13 @@ from capacity.lock import DataSource
 
 Millis = NDArray[np.int64]
 """Instants in milliseconds since 1970-01-01T00:00Z."""
+Places = NDArray[np.int64]
+"""Places in an array of calls."""
+
+
+def no_places() -> Places:
+    """Return no places."""
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class VerticalHistory:
     ends_ms: Millis
     basis: Basis
     source: str
+    still_open: Places = field(default_factory=no_places)
+    """Calls that had not ended when the data did; their `ends_ms` is when they were last seen."""
 
 
 @dataclass(frozen=True)

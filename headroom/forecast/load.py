@@ -125,9 +125,12 @@ def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
     weeks, covers = _shift(source, rows.covers, setting.as_of)
     text = _text(source, source.path, assumed, weeks)
     basis: Basis = "assumed" if assumed else "measured"
+    if rows.open_too_long:
+        lost = "open calls: their ends may be lost, for none that ended was as long; each is one session to the data's end"
+        assumed = (*assumed, f"{rows.open_too_long:,} {lost}")
     return _Loaded(
         {
-            name: _moved(VerticalHistory(zone, covers, spans.starts_ms, spans.ends_ms, basis, text), weeks)
+            name: _moved(VerticalHistory(zone, covers, spans.starts_ms, spans.ends_ms, basis, text, spans.still_open), weeks)
             for name, spans in rows.by_vertical.items()
         },
         DataSource(
@@ -137,6 +140,7 @@ def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
             rows=rows.rows,
             used=rows.used,
             rejected=rows.rejected,
+            open=rows.open,
             shifted_weeks=weeks,
             assumed=assumed,
         ),
@@ -211,7 +215,8 @@ def _moved(recorded: VerticalHistory, weeks: int) -> VerticalHistory:
     # Lengths stay what they were, also where clocks change in between; moved starts may change places there.
     order = np.argsort(starts, kind="stable")
     ends = starts + (recorded.ends_ms - recorded.starts_ms)
-    return replace(recorded, starts_ms=starts[order], ends_ms=ends[order])
+    still_open = np.flatnonzero(np.isin(order, recorded.still_open))
+    return replace(recorded, starts_ms=starts[order], ends_ms=ends[order], still_open=still_open)
 
 
 def _covered(source: Recorded) -> Coverage | None:
@@ -245,6 +250,8 @@ def _line(loaded: _Loaded) -> str:
     account = loaded.account
     calls = sum(len(vertical.starts_ms) for vertical in loaded.verticals.values())
     text = f"{', '.join(sorted(loaded.verticals))}: {calls:,} calls from {account.name}"
+    if account.open:
+        text += f", {account.open:,} of them still open"
     if account.rejected:
         listed = ", ".join(f"{count:,} {kind}" for kind, count in account.rejected.items())
         text += f"; {account.rows - account.used:,} of {account.rows:,} rows rejected: {listed}"

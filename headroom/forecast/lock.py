@@ -8,18 +8,25 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from capacity.lock import ForecastLock, VerticalForecast, WeekOfPeaks
+from headroom.forecast.backtest import Trial, backtest, trial, whole
+from headroom.forecast.candidates import METHODS
 from headroom.forecast.concurrency import count_minutes
+from headroom.forecast.demand import demand
 from headroom.forecast.errors import NotEnoughHistory
 from headroom.forecast.extreme import extreme
 from headroom.forecast.history import Coverage, History, VerticalHistory
 from headroom.forecast.known_peaks import known_peaks
 from headroom.forecast.lag import lag_growth
 from headroom.forecast.load import load_history
-from headroom.forecast.weekly import daily_maxima, last_full_weeks, measured_burst, week_of_peaks
+from headroom.forecast.weekly import WEEKS, FullWeeks, daily_maxima, last_full_weeks, measured_burst, week_of_peaks
 from headroom.forecast.zones import midnight_ms
 
 LEAST_WEEKS = 2
+BACKTEST_WEEKS = 52
+"""Older weeks say little about how well the next one is forecast."""
 
 
 def forecast_from(
@@ -91,7 +98,8 @@ def _until(vertical: VerticalHistory, as_of: date) -> VerticalHistory:
 
 
 def _forecast_vertical(name: str, history: VerticalHistory, data_end: date, lag_s: float, valid_days: int) -> VerticalForecast:
-    weeks = last_full_weeks(history.covers, history.zone)
+    known = last_full_weeks(history.covers, history.zone, BACKTEST_WEEKS)
+    weeks = FullWeeks(known.mondays[-WEEKS:], history.zone)
     if len(weeks.mondays) < LEAST_WEEKS:
         raise NotEnoughHistory(
             name,
@@ -99,31 +107,43 @@ def _forecast_vertical(name: str, history: VerticalHistory, data_end: date, lag_
             f" with {len(weeks.mondays)} full weeks from Monday to Sunday in {history.zone}",
             f"A forecast needs {LEAST_WEEKS}; give more history, or declare the vertical's peak in the lock.",
         )
-    first_ms = midnight_ms(weeks.mondays[0], history.zone)
-    recorded = count_minutes(history.starts_ms, history.ends_ms, first_ms, midnight_ms(history.covers.end, history.zone))
-    minutes = recorded.between(first_ms, midnight_ms(weeks.end, history.zone))
-    weekly = tuple(week_of_peaks(minutes, monday, history.zone) for monday in weeks.mondays)
-    peak, statistic = _peak(name, weekly)
-    tops = daily_maxima(minutes, weeks.days, history.zone)
+    known_ms = midnight_ms(known.mondays[0], history.zone)
+    recorded = count_minutes(history.starts_ms, history.ends_ms, known_ms, midnight_ms(history.covers.end, history.zone))
+    minutes = recorded.between(midnight_ms(weeks.mondays[0], history.zone), midnight_ms(weeks.end, history.zone))
+    every_week = tuple(week_of_peaks(recorded, monday, history.zone) for monday in known.mondays)
+    weekly = every_week[-len(weeks.mondays) :]
+    tried = trial(np.array([week.p999 for week in every_week], dtype=np.int64))
+    peak, statistic = _peak(name, weekly, tried)
+    tops = daily_maxima(recorded, known.days, history.zone)
     return VerticalForecast(
         basis=history.basis,
         source=history.source,
         peak=peak,
         statistic=statistic,
         weekly=weekly,
-        extreme=extreme(weeks.days, tops, data_end, valid_days),
+        extreme=extreme(weeks.days, tops[-len(weeks.days) :], data_end, valid_days),
         measured_burst=measured_burst(recorded, history.covers.end, history.zone),
         lag=lag_growth(minutes, peak, lag_s, history.basis, len(weekly)),
         known_peaks=known_peaks(minutes, weeks),
+        demand=demand(history, weeks, data_end, valid_days),
+        backtest=backtest(tried, known.mondays[0], tops, valid_days) if tried else None,
     )
 
 
-def _peak(name: str, weekly: tuple[WeekOfPeaks, ...]) -> tuple[int, str]:
+def _peak(name: str, weekly: tuple[WeekOfPeaks, ...], tried: Trial | None) -> tuple[int, str]:
     last = weekly[-1].week + timedelta(days=6)
     span = f"the last {len(weekly)} full weeks, {weekly[0].week} to {last}"
-    peak = max(week.p999 for week in weekly)
-    if peak:
-        return peak, f"highest weekly 99.9% quantile of the minutes' maxima in {span}"
-    if not any(week.maximum for week in weekly):
+    highest = max(week.p999 for week in weekly)
+    if not highest and not any(week.maximum for week in weekly):
         raise NotEnoughHistory(name, f"it has no call in {span}", "Give newer history, or take the vertical out of it.")
+    origins = len(tried.came) if tried else 0
+    bound = whole(tried.peak(origins)) if tried else 0
+    if tried and bound > highest:
+        chosen = METHODS[tried.chosen(origins)].name
+        return bound, (
+            f"bound of the next week's 99.9% quantile of the minutes' maxima by the best of {len(METHODS)} candidates"
+            f" ({chosen}); the highest in {span}, is {highest}"
+        )
+    if highest:
+        return highest, f"highest weekly 99.9% quantile of the minutes' maxima in {span}"
     return 1, f"one session: calls are up in fewer than eleven minutes of each week of {span}, and that quantile is 0"

@@ -33,14 +33,14 @@ class FullWeeks:
         return tuple(monday + timedelta(days=day) for monday in self.mondays for day in range(7))
 
 
-def last_full_weeks(covers: Coverage, zone: str) -> FullWeeks:
-    """Return the last thirteen weeks, or as many as there are, that are covered from Monday to Sunday.
+def last_full_weeks(covers: Coverage, zone: str, most: int = WEEKS) -> FullWeeks:
+    """Return the last thirteen weeks (or another number), or as many as there are, that are covered from Monday to Sunday.
 
     A week that was only partly recorded would show too low a peak.
     """
     first = covers.first + timedelta(days=-covers.first.weekday() % 7)
     count = max(0, (covers.end - first).days // 7)
-    mondays = tuple(first + timedelta(weeks=week) for week in range(max(0, count - WEEKS), count))
+    mondays = tuple(first + timedelta(weeks=week) for week in range(max(0, count - most), count))
     return FullWeeks(mondays, zone)
 
 

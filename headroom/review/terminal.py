@@ -94,13 +94,14 @@ def show_lock(lock: ForecastLock, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("vertical", "basis"):
         table.add_column(heading)
-    for heading in ("peak", "95% max", "measured burst", "lag growth", "known peaks"):
+    for heading in ("peak", "held in backtest", "95% max", "measured burst", "lag growth", "known peaks"):
         table.add_column(heading, justify="right")
     for name, forecast in lock.verticals.items():
         table.add_row(
             name,
             forecast.basis,
             f"{forecast.peak:,}",
+            f"{forecast.backtest.held} of {forecast.backtest.origins} weeks" if forecast.backtest else "-",
             f"{forecast.extreme.q95:,}" if forecast.extreme else "-",
             f"{forecast.measured_burst:.2f}" if forecast.measured_burst else "-",
             f"{forecast.lag.ratio:.2f}",
@@ -210,12 +211,10 @@ def _signed(share: float | None) -> Text:
 
 
 def _show_shortfall(shortfall: Shortfall, console: Console) -> None:
-    console.print(
-        Text.assemble(
-            ("  " + shortfall.resource, "bold"),
-            f"  {shortfall.scope}: required {shortfall.required:,.0f}, provided {shortfall.provided:,.0f} {shortfall.unit}",
-        )
-    )
+    figures = f"required {shortfall.required:,.0f}, provided {shortfall.provided:,.0f} {shortfall.unit}"
+    if shortfall.unit == "of calls":
+        figures = f"{shortfall.provided:.2%} of calls, at most {shortfall.required:.2%} allowed"
+    console.print(Text.assemble(("  " + shortfall.resource, "bold"), f"  {shortfall.scope}: {figures}"))
     _show_indented((shortfall.reason, f"Remedy: {shortfall.remedy}"), console)
 
 

@@ -35,7 +35,7 @@ def test_a_feasible_plan_ends_with_0_an_infeasible_one_with_1() -> None:
     assert headroom("plan", "prod").returncode == 0
     infeasible = headroom("plan", "seed")
     assert infeasible.returncode == 1
-    assert "7 shortfalls" in infeasible.stdout
+    assert "shortfalls" in infeasible.stdout
 
 
 def test_json_is_one_document_on_stdout_wherever_the_option_stands() -> None:

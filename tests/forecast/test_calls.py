@@ -1,6 +1,6 @@
 """Calls from CSV and Parquet files, and what becomes of bad rows."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -41,7 +41,6 @@ def _read(
         ("1767261600,2026-10-05T10:05:00Z,sales,b", "unreadable_start"),
         ("2026-10-05T10:00:00,2026-10-05T10:05:00Z,sales,b", "missing_zone"),
         ("2026-10-05T10:00:00Z,2026-10-05T10:05:00,sales,b", "missing_zone"),
-        ("2026-10-05T10:00:00Z,,sales,b", "missing_end"),
         ("2026-10-05T10:00:00Z,later,sales,b", "unreadable_end"),
         ("2026-10-05T10:00:00Z,2026-10-05T10:05:00Z,,b", "missing_vertical"),
         ("2026-10-05T10:00:00Z,2026-10-05T10:05:00Z,Sales,b", "unknown_vertical"),
@@ -68,7 +67,6 @@ def test_every_kind_of_bad_row_is_counted(tmp_path: Path, row: str, kind: str) -
 @pytest.mark.parametrize(
     ("duration", "kind"),
     [
-        ("", "missing_duration"),
         ("5m", "unreadable_duration"),
         ("nan", "unreadable_duration"),
         ("-1", "end_before_start"),
@@ -103,18 +101,20 @@ def test_rows_are_used_or_rejected_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_of_rows_with_one_id_the_earliest_usable_one_counts(tmp_path: Path) -> None:
-    """A row that is rejected anyway does not make a usable one a duplicate; an empty id is none."""
+    """A rejected row makes no usable one a duplicate, one that ended comes before an open one; an empty id is none."""
     rows = _read(
         _csv(
             tmp_path,
             "2026-10-05T11:00:00Z,2026-10-05T11:05:00Z,sales,a",
             "2026-10-05T10:00:00Z,2026-10-05T10:05:00Z,sales,a",
             "2026-10-05T09:00:00Z,,sales,a",
+            "2026-10-05T08:00:00Z,later,sales,a",
             "2026-10-05T12:00:00Z,2026-10-05T12:05:00Z,sales,",
             "2026-10-05T12:00:00Z,2026-10-05T12:05:00Z,sales,",
         )
     )
-    assert rows.rejected == {"duplicate_id": 1, "missing_end": 1}
+    assert rows.rejected == {"duplicate_id": 2, "unreadable_end": 1}
+    assert rows.open == 0
     assert (rows.by_vertical["sales"].starts_ms // 3_600_000 % 24).tolist() == [10, 12, 12]
 
 
@@ -148,20 +148,63 @@ def test_times_without_a_zone_are_read_in_the_sources_own(tmp_path: Path) -> Non
 
 
 def test_a_duration_serves_where_the_end_is_empty(tmp_path: Path) -> None:
-    """An end that is there decides; without either the row has no end."""
+    """An end that is there decides, also an unreadable one; a call with neither is open."""
     rows = _read(
         _csv(
             tmp_path,
             "2026-10-05T10:00:00Z,2026-10-05T10:05:00Z,60,sales",
             "2026-10-05T10:00:00Z,,60,sales",
             "2026-10-05T10:00:00Z,,,sales",
+            "2026-10-05T10:00:00Z,,soon,sales",
             "2026-10-05T10:00:00Z,later,60,sales",
             header="start,end,duration,vertical",
         )
     )
     spans = rows.by_vertical["sales"]
-    assert sorted((spans.ends_ms - spans.starts_ms).tolist()) == [60_000, 300_000]
-    assert rows.rejected == {"missing_end": 1, "unreadable_end": 1}
+    assert sorted((spans.ends_ms - spans.starts_ms).tolist()) == [60_000, 300_000, 300_001]
+    assert (rows.used, rows.open) == (3, 1)
+    assert rows.rejected == {"unreadable_duration": 1, "unreadable_end": 1}
+
+
+@pytest.mark.parametrize("header", ["start,end,vertical", "start,duration,vertical"])
+def test_a_call_without_an_end_is_open_until_the_files_last_instant(tmp_path: Path, header: str) -> None:
+    """It is used and up from its start on, at the last instant too; the row that says so is not rejected."""
+    end = "2026-10-05T10:05:00Z" if "end" in header else "300"
+    path = _csv(
+        tmp_path,
+        f"2026-10-05T10:00:00Z,{end},sales",
+        "2026-10-05T10:01:00Z,,sales",
+        "2026-10-05T10:05:00Z,,salon",
+        header=header,
+    )
+    rows = _read(path)
+    assert (rows.rows, rows.used, rows.open, rows.rejected) == (3, 3, 2, {})
+    sales, salon = rows.by_vertical["sales"], rows.by_vertical["salon"]
+    assert (sales.ends_ms - sales.starts_ms).tolist() == [300_000, 240_001]
+    assert sales.still_open.tolist() == [1]
+    assert ((salon.ends_ms - salon.starts_ms).tolist(), salon.still_open.tolist()) == ([1], [0])
+
+
+@pytest.mark.parametrize(
+    ("last", "hours"), [(date(2026, 10, 6), 14 + 24), (date(2026, 11, 9), 14 + 27 * 24)], ids=["past", "after as_of"]
+)
+def test_days_that_are_covered_see_an_open_call_to_their_end(tmp_path: Path, last: date, hours: int) -> None:
+    """A source that holds every call of more days has seen that the call went on, but not past the forecast's day."""
+    path = _csv(tmp_path, "2026-10-05T09:00:00Z,2026-10-05T09:05:00Z,sales,a", "2026-10-05T10:00:00Z,,sales,b")
+    rows = _read(path, covers=Coverage(date(2026, 10, 5), last + timedelta(days=1)))
+    spans = rows.by_vertical["sales"]
+    assert (spans.ends_ms - spans.starts_ms).tolist() == [300_000, hours * 3_600_000 + 1]
+    assert rows.open_too_long == 1
+
+
+def test_a_file_in_which_no_call_ended_is_refused(tmp_path: Path) -> None:
+    """An export that lost its ends would have every call of its weeks up at once."""
+    path = _csv(tmp_path, "2026-10-05T10:00:00Z,,sales,a", "2026-10-05T10:00:00Z,,sales,b")
+    with pytest.raises(BadHistory) as error:
+        _read(path)
+    assert str(error.value) == (
+        f"{path}: none of its 2 usable calls has ended. Fill `end` or `duration`; bare starts need a manifest (kind: starts)."
+    )
 
 
 def test_csv_and_parquet_of_the_same_calls_give_the_same_answer(tmp_path: Path) -> None:
@@ -184,8 +227,10 @@ def test_csv_and_parquet_of_the_same_calls_give_the_same_answer(tmp_path: Path) 
         for name, spans in expected.by_vertical.items():
             assert np.array_equal(found.by_vertical[name].starts_ms, spans.starts_ms)
             assert np.array_equal(found.by_vertical[name].ends_ms, spans.ends_ms)
+            assert np.array_equal(found.by_vertical[name].still_open, spans.still_open)
         assert expected.used > 50
-        assert {"duplicate_id", "end_before_start", "missing_end"} == expected.rejected.keys()
+        assert {"duplicate_id", "end_before_start"} == expected.rejected.keys()
+        assert expected.open == found.open == 1
 
 
 def test_parquet_timestamps_without_a_zone_need_the_sources_own(tmp_path: Path) -> None:

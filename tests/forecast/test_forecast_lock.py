@@ -99,6 +99,61 @@ def test_the_peak_is_the_highest_weekly_999_of_the_last_13_full_weeks() -> None:
     assert sales.lag.source == "99.9% quantile of the rise within 180 s over the minutes of 13 weeks"
 
 
+def test_a_bound_above_the_highest_week_is_the_peak_and_says_so() -> None:
+    """A call more a day each week: the best candidate looks further than the 19 that were seen, and the statistic names it."""
+    first = date(2026, 6, 22)
+    starts = [
+        start
+        for week in range(19)
+        for start in _every_day_at_ten(first + timedelta(weeks=week), first + timedelta(weeks=week + 1), week + 1)
+    ]
+    sales = _lock(_history(starts, Coverage(first, _AS_OF))).verticals["sales"]
+    assert sales.backtest is not None
+    chosen = next(one for one in sales.backtest.candidates if one.name == sales.backtest.chosen)
+    assert sales.peak == chosen.bound > 19
+    assert sales.statistic == (
+        "bound of the next week's 99.9% quantile of the minutes' maxima by the best of 5 candidates"
+        f" ({chosen.name}); the highest in the last 13 full weeks, 2026-08-03 to 2026-11-01, is 19"
+    )
+    assert (sales.backtest.weeks, sales.backtest.first_origin) == (19, date(2026, 8, 17))
+    assert len(sales.weekly) == 13
+
+
+def test_weeks_before_the_last_13_serve_the_backtest_alone() -> None:
+    """With older weeks in the history, statistics and extreme stay those of the last thirteen."""
+    first, recent = date(2026, 6, 1), date(2026, 8, 3)
+    starts = _every_day_at_ten(recent, _AS_OF, 7)
+    short = _lock(_history(starts, Coverage(recent, _AS_OF))).verticals["sales"]
+    long = _lock(_history(_every_day_at_ten(first, recent, 3) + starts, Coverage(first, _AS_OF))).verticals["sales"]
+    assert (short.backtest is not None, long.backtest is not None) == (True, True)
+    both = {"backtest", "peak", "statistic"}
+    assert short.model_dump(exclude=both) == long.model_dump(exclude=both)
+
+
+def test_declared_locks_keep_the_digests_that_they_had() -> None:
+    """What a measured lock says more is absent from a declared one, and so from its digest."""
+    for name in ("prod", "seed"):
+        text = (_ROOT / f"stacks/{name}.forecast.json").read_text(encoding="utf-8")
+        lock = ForecastLock.model_validate_json(text)
+        assert lock.digest == lock.sealed().digest
+        assert lock_text(lock) == text
+
+
+def test_the_committed_lock_finds_what_its_calls_were_made_with() -> None:
+    """Generated calls vary by 9% a day and last 5, 6, 3 and 8 minutes on average: the intervals say so."""
+    lock = ForecastLock.model_validate_json((_ROOT / "stacks/local.forecast.json").read_text(encoding="utf-8"))
+    for name, seconds in (("healthcare", 300), ("real-estate", 360), ("salon", 180), ("it-helpdesk", 480), ("sales", 240)):
+        found = lock.verticals[name].demand
+        assert found is not None
+        assert found.holding_seconds.low <= seconds <= found.holding_seconds.high
+        assert found.day_cv.low <= 0.09 <= found.day_cv.high
+        assert found.busy_hour is not None
+    sales = lock.verticals["sales"].demand
+    assert sales is not None
+    assert sales.overdispersion.low > 1.2
+    assert sales.days == 63
+
+
 def test_the_day_of_the_forecast_is_not_in_it() -> None:
     """Calls of that day and later leave the lock as it is without them."""
     covers = Coverage(date(2026, 10, 5), date(2026, 11, 4))

@@ -218,6 +218,29 @@ def test_progress_names_each_source_and_its_rejects(tmp_path: Path) -> None:
     assert lines == ["sales: 1 calls from calls.csv; 1 of 2 rows rejected: 1 missing_zone"]
 
 
+def test_open_calls_are_used_and_named_in_the_account(tmp_path: Path) -> None:
+    """They count as used; one that no ended call comes near is said to have lost its end, and moved data keep theirs."""
+    rows = [
+        "2026-07-01T13:00:00Z,2026-07-01T13:05:00Z,sales",
+        "2026-07-02T13:00:00Z,,sales",
+        "2026-07-14T12:58:00Z,,sales",
+        "2026-07-14T12:00:00Z,2026-07-14T13:00:00Z,sales",
+    ]
+    (tmp_path / "open.csv").write_text("\n".join(["start,end,vertical", *rows, ""]), encoding="utf-8")
+    lines: list[str] = []
+    manifest = _manifest(tmp_path, "{kind: calls, path: open.csv, zone: America/New_York, shift: to-as-of}")
+    history = load_history(manifest, as_of=_AS_OF, zone="UTC", progress=lines.append)
+    sales, (account,) = history.verticals["sales"], history.sources
+    assert (account.rows, account.used, account.open, account.rejected) == (4, 4, 2, {})
+    assert account.assumed == (
+        "1 open calls: their ends may be lost, for none that ended was as long; each is one session to the data's end",
+    )
+    assert sales.basis == "measured"
+    assert sales.still_open.tolist() == [1, 3]
+    assert int(sales.ends_ms[1]) == int(sales.ends_ms[3]) == int(sales.ends_ms[2]) + 1
+    assert lines == ["sales: 4 calls from open.csv, 2 of them still open"]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
