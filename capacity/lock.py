@@ -178,6 +178,8 @@ class VerticalForecast(Frozen):
     extreme: Extreme | None = None
     measured_burst: float | None = Field(default=None, ge=1)
     """Peak over median of 28 days; reported, never multiplied with the spec's burst."""
+    mean_sessions: float | None = Field(default=None, ge=0)
+    """Sessions on average over all hours, closed ones included: what minutes are billed by. None where nobody knows."""
     lag: LagGrowth
     known_peaks: tuple[KnownPeak, ...] = ()
     demand: Demand | None = None

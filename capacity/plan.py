@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 from capacity.ceiling import PodCeiling
+from capacity.cost import Cost
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.packing import Allocatable, PodRequest
@@ -115,6 +116,9 @@ class CapacityPlan:
     verticals: tuple[LivePlan | QueuePlan, ...]
     model: ModelPlan
     pools: tuple[PoolPlan, ...]
+    currency: str
+    costs: tuple[Cost, ...]
+    """A month of each vertical, of the machines that none asks for (`idle`) and, last, of `all`."""
     shortfalls: tuple[Shortfall, ...]
 
     @property
@@ -153,6 +157,7 @@ class CapacityPlan:
         """Return the whole plan as JSON: the standing figures, those of the day, and the shortfalls."""
         document = self.standing_document()
         document["as_of"] = self.as_of.isoformat()
+        document["costs"] = {"currency": self.currency, "monthly": {cost.name: _cost(cost) for cost in self.costs}}
         document["shared"]["model"] |= {
             "sessions": round(self.model.sessions, 1),
             "required_tokens_per_minute": round(self.model.required_tokens_per_minute),
@@ -205,6 +210,17 @@ def _pool(pool: PoolPlan) -> dict[str, Any]:
         "headroom": _rounded(pool.headroom),
         **_lead(pool.lead),
     }
+
+
+def _cost(cost: Cost) -> dict[str, float | None]:
+    figures = {
+        "infrastructure": cost.infrastructure,
+        "model": cost.model,
+        "total": cost.monthly,
+        "call_minutes": cost.call_minutes,
+    }
+    cents = {key: None if value is None else round(value, 2) for key, value in figures.items()}
+    return cents | {"per_call_minute": None if cost.per_call_minute is None else round(cost.per_call_minute, 5)}
 
 
 def _lead(lead: LeadTime) -> dict[str, str | None]:

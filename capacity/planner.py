@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from capacity.ceiling import floor_sessions, pod_ceiling
+from capacity.cost import Cost, PoolBill, idle_cost, vertical_cost, whole_cost
 from capacity.lead_times import first_day, grows_past, lead_time
 from capacity.lock import ForecastLock, VerticalForecast
 from capacity.packing import Allocatable, PodRequest, first_fit
@@ -65,6 +66,8 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         verticals=verticals,
         model=model,
         pools=pools,
+        currency=spec.currency,
+        costs=_costs(spec, lock, verticals, pools),
         shortfalls=shortfalls,
     )
 
@@ -196,6 +199,37 @@ def _replicas_on(vertical: LivePlan | QueuePlan, day: date, spec: Spec, lock: Fo
     margins = spec.margins
     needed = required(lock.verticals[vertical.name], lock.data_end, day, margins.burst, margins.growth_per_quarter).sessions
     return replicas_for(needed, min(vertical.sessions_per_pod, vertical.ceiling.guaranteed_safe))
+
+
+def _costs(
+    spec: Spec, lock: ForecastLock, verticals: tuple[LivePlan | QueuePlan, ...], pools: tuple[PoolPlan, ...]
+) -> tuple[Cost, ...]:
+    bills = {pool.name: _bill(pool, spec.pools[pool.name]) for pool in pools}
+    price = spec.model.price_per_session_minute
+    per_minute = price.amount if price is not None else None
+
+    def cost(vertical: LivePlan | QueuePlan) -> Cost:
+        bill = bills[vertical.spec.pool]
+        if isinstance(vertical, QueuePlan):  # it talks to nobody
+            return vertical_cost(vertical.name, bill, 0.0, 0.0)
+        return vertical_cost(vertical.name, bill, lock.verticals[vertical.name].mean_sessions, per_minute)
+
+    parts = (*(cost(vertical) for vertical in verticals), idle_cost(bills.values()))
+    return (*parts, whole_cost(parts))
+
+
+def _bill(pool: PoolPlan, spec: Pool) -> PoolBill:
+    """Return a pool's bill, split by what the pods of each vertical ask of the resource that binds."""
+    asked: dict[str, float] = {}
+    given = {"cpu": pool.node.cpu_cores, "memory": float(pool.node.memory_bytes), "pods": float(pool.node.pods)}[pool.binding]
+    for pod in pool.pods:
+        one = {"cpu": pod.cpu_cores, "memory": float(pod.memory_bytes), "pods": 1.0}[pool.binding]
+        vertical = pod.name.removesuffix("-prescale")
+        asked[vertical] = asked.get(vertical, 0.0) + one * pod.count
+    whole = max(pool.nodes * given, sum(asked.values()))
+    shares = {vertical: amount / whole for vertical, amount in asked.items()} if whole else {}
+    price = spec.price_per_node_hour
+    return PoolBill(pool.nodes, price.amount if price is not None else None, shares)
 
 
 def _share(asked: float, given: float) -> float:

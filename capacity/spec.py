@@ -51,6 +51,12 @@ class Scaling(Frozen):
     """How long before a known peak its floor stands."""
 
 
+class Price(Source):
+    """What one unit of something costs, in the spec's currency, on the day that its source showed it."""
+
+    amount: float = Field(gt=0)
+
+
 class TokensPerMinute(Source):
     """The tokens a minute that the account may use, as it showed them."""
 
@@ -66,6 +72,8 @@ class Model(Frozen):
     tokens_per_minute: TokensPerMinute
     tokens_per_session_minute: SessionTokens
     """What one live session asks for in a minute: given, or computed from the conversation."""
+    price_per_session_minute: Price | None = None
+    """Left out: unknown, and so is every cost that needs it."""
 
 
 class Pool(Source):
@@ -81,6 +89,8 @@ class Pool(Source):
     """How many there are. Left out: as many as the plan needs."""
     lead_time: Seconds = 28 * 86400.0
     """How long more of them take to get."""
+    price_per_node_hour: Price | None = None
+    """Left out: unknown, and so is every cost that needs it."""
 
 
 class SessionCost(Source):
@@ -196,6 +206,7 @@ class Spec(Frozen):
     alert: Alert = Alert()
     scaling: Scaling
     model: Model
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     tools_image: str = Field(min_length=1)
     """A Python image with time zone data, for the pre-scale job."""
     pools: dict[Name, Pool] = Field(min_length=1)

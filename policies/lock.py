@@ -87,7 +87,7 @@ def _load(value: Any, where: str) -> Load:
         value,
         where,
         frozenset({"basis", "source", "peak", "statistic", "lag"}),
-        frozenset({"weekly", "extreme", "measured_burst", "known_peaks", "demand", "backtest"}),
+        frozenset({"weekly", "extreme", "measured_burst", "known_peaks", "demand", "backtest", "mean_sessions"}),
     )
     lag = documents.members(
         load["lag"], f"{where}.lag", frozenset({"seconds", "ratio", "quiet_sessions", "basis", "source"}), frozenset()

@@ -21,7 +21,7 @@ from headroom.forecast.history import Coverage, History, VerticalHistory
 from headroom.forecast.known_peaks import known_peaks
 from headroom.forecast.lag import lag_growth
 from headroom.forecast.load import load_history
-from headroom.forecast.weekly import WEEKS, FullWeeks, daily_maxima, last_full_weeks, measured_burst, week_of_peaks
+from headroom.forecast.weekly import WEEKS, FullWeeks, daily_maxima, last_full_weeks, mean_sessions, measured_burst, week_of_peaks
 from headroom.forecast.zones import midnight_ms
 
 LEAST_WEEKS = 2
@@ -123,6 +123,7 @@ def _forecast_vertical(name: str, history: VerticalHistory, data_end: date, lag_
         weekly=weekly,
         extreme=extreme(weeks.days, tops[-len(weeks.days) :], data_end, valid_days),
         measured_burst=measured_burst(recorded, history.covers.end, history.zone),
+        mean_sessions=mean_sessions(recorded, history.covers.end, history.zone),
         lag=lag_growth(minutes, peak, lag_s, history.basis, len(weekly)),
         known_peaks=known_peaks(minutes, weeks),
         demand=demand(history, weeks, data_end, valid_days),

@@ -67,6 +67,12 @@ def daily_maxima(minutes: Minutes, days: tuple[date, ...], zone: str) -> Session
     return highest
 
 
+def mean_sessions(minutes: Minutes, end: date, zone: str) -> float:
+    """Return the sessions on average over every minute of the 28 days before a day, with three decimals."""
+    first_ms = max(minutes.first_ms, midnight_ms(end - timedelta(days=BURST_DAYS), zone))
+    return round(float(minutes.between(first_ms, midnight_ms(end, zone)).levels.mean()), 3)
+
+
 def measured_burst(minutes: Minutes, end: date, zone: str) -> float | None:
     """Return the peak as a multiple of the median over the 28 days before a day; None if no call was up.
 

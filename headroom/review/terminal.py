@@ -27,6 +27,7 @@ def show_plan(plan: CapacityPlan, console: Console) -> None:
     )
     console.print(_verticals(plan))
     console.print(_shared(plan))
+    _show_costs(plan, console)
     assumed = [vertical.name for vertical in plan.live if vertical.basis == "assumed"]
     if assumed:
         console.print(f"assumed, not measured: the load of {', '.join(assumed)}")
@@ -198,6 +199,25 @@ def _shared(plan: CapacityPlan) -> Table:
             f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), *_lead(pool.lead), node
         )
     return table
+
+
+def _show_costs(plan: CapacityPlan, console: Console) -> None:
+    if all(cost.infrastructure is None and cost.model is None for cost in plan.costs):
+        console.print("cost: unknown; the spec gives no prices (pools.*.price_per_node_hour, model.price_per_session_minute)")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(f"{plan.currency} a month")
+    for heading in ("machines", "model", "in all", "call minutes", "a call minute"):
+        table.add_column(heading, justify="right")
+    for cost in plan.costs:
+        unknown = "unknown" if cost.call_minutes != 0 else "-"
+        per_minute = unknown if cost.per_call_minute is None else f"{cost.per_call_minute:.4f}"
+        table.add_row(cost.name, *map(_money, (cost.infrastructure, cost.model, cost.monthly, cost.call_minutes)), per_minute)
+    console.print(table)
+
+
+def _money(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:,.0f}"
 
 
 def _lead(lead: LeadTime) -> tuple[str, str]:
