@@ -41,7 +41,9 @@ def read_events(log: Path) -> RunEvents:
     messages: list[tuple[str, str, str]] = []
     errors: list[str] = []
     for event in _lines(log):
-        if metadata := event.get("resourcePreEvent", {}).get("metadata"):
+        metadata = event.get("resourcePreEvent", {}).get("metadata")
+        # Default providers come along by themselves; the engine does not count them as resources either.
+        if metadata and not metadata["type"].startswith("pulumi:providers:"):
             steps[metadata["urn"]] = Step(metadata["urn"], metadata["type"], metadata["op"])
         if summary := event.get("policyAnalyzeStackSummaryEvent") or event.get("policyAnalyzeSummaryEvent"):
             policies |= set(summary.get("passed") or ()) | set(summary.get("failed") or ())

@@ -62,7 +62,7 @@ def build_engine(cache: Path, progress: Progress) -> Path:
         return binary
     if shutil.which("go") is None:
         raise ToolMissing(
-            "Neither the Pulumi engine (3.259 or later, with its Python language host) nor Go, which could build it,",
+            "The Pulumi engine (3.259 or later, with its Python language host), or Go to build it,",
             "previewing and applying a stack",
             "Install Pulumi (https://www.pulumi.com/docs/install/) or Go 1.26 or later (https://go.dev/dl/). " + WITHOUT,
         )
