@@ -12,6 +12,7 @@ from capacity.packing import Allocatable, PodRequest
 from capacity.providers.conversation import SessionMinute
 from capacity.required import Required
 from capacity.scaling import ScalingPlan
+from capacity.sold import Sold
 from capacity.spec import Alert, LiveVertical, Margins, Model, QueueVertical, Scaling
 
 
@@ -116,6 +117,8 @@ class CapacityPlan:
     verticals: tuple[LivePlan | QueuePlan, ...]
     model: ModelPlan
     pools: tuple[PoolPlan, ...]
+    sold: Sold | None
+    """None where the spec sells no plans."""
     currency: str
     costs: tuple[Cost, ...]
     """A month of each vertical, of the machines that none asks for (`idle`) and, last, of `all`."""
@@ -165,6 +168,8 @@ class CapacityPlan:
             "refusal_chance": self.model.refusal_chance,
             "headroom": _rounded(self.model.headroom),
         }
+        if self.sold is not None:
+            document["sold"] = asdict(self.sold)
         document["shortfalls"] = [asdict(shortfall) for shortfall in self.shortfalls]
         return document
 

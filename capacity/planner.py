@@ -14,7 +14,8 @@ from capacity.providers.ceiling import tokens_of_session
 from capacity.providers.refusals import refusal_chance
 from capacity.required import growth_factor, required
 from capacity.scaling import replicas_for, scale
-from capacity.shortfalls import pool_shortfalls, shared_shortfalls, vertical_shortfalls
+from capacity.shortfalls import pool_shortfalls, shared_shortfalls, sold_shortfalls, vertical_shortfalls
+from capacity.sold import sold
 from capacity.spec import LiveVertical, Pool, Spec
 from capacity.traffic.erlang import erlang_b
 
@@ -44,6 +45,8 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
     model = _model(spec, lock, as_of)
     pools = tuple(_pool(name, pool, verticals, spec, lock) for name, pool in spec.pools.items())
     growth = growth_factor(lock.valid_days, spec.margins.growth_per_quarter)
+    fleet = sum(vertical.provided for vertical in verticals if isinstance(vertical, LivePlan))
+    sales = sold(spec.plans, fleet, growth, spec.margins.blocking) if spec.plans else None
     shortfalls = (
         *(
             short
@@ -53,6 +56,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         ),
         *shared_shortfalls(model, lock, as_of),
         *(short for pool in pools for short in pool_shortfalls(pool, as_of)),
+        *sold_shortfalls(sales, spec.margins.blocking),
     )
     return CapacityPlan(
         environment=lock.environment,
@@ -66,6 +70,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         verticals=verticals,
         model=model,
         pools=pools,
+        sold=sales,
         currency=spec.currency,
         costs=_costs(spec, lock, verticals, pools),
         shortfalls=shortfalls,

@@ -10,6 +10,7 @@ from capacity.lock import ForecastLock
 from capacity.packing import first_fit
 from capacity.plan import LivePlan, ModelPlan, PoolPlan, Shortfall
 from capacity.scaling import replicas_for
+from capacity.sold import Sold
 from capacity.spec import Scaling
 from capacity.traffic.erlang import servers_for_blocking
 
@@ -250,3 +251,31 @@ def pool_shortfalls(pool: PoolPlan, as_of: date) -> Iterator[Shortfall]:
         )
     else:
         yield from _late("nodes", f"pool {pool.name}", pool.lead, as_of, "order more nodes now")
+
+
+def sold_shortfalls(sales: Sold | None, blocking: float) -> Iterator[Shortfall]:
+    """Yield what the plans that were sold fall short of: their guarantees, and room for what is shared."""
+    if sales is None:
+        return
+    if sales.guaranteed_sessions > sales.fleet_sessions:
+        yield Shortfall(
+            "plans",
+            "guarantees",
+            sales.guaranteed_sessions,
+            sales.fleet_sessions,
+            "sessions",
+            "the guarantees alone are more than the fleet safely holds",
+            f"guarantee at most {sales.fleet_sessions:,} sessions in all, or have the verticals hold {sales.fleet_needed:,}",
+        )
+    for name, refused in sales.blocking.items():
+        if refused.at_pool > blocking:
+            yield Shortfall(
+                "plans",
+                name,
+                blocking,
+                refused.at_pool,
+                "of calls",
+                f"the fleet of {sales.fleet_sessions:,} safe sessions has no room for {refused.at_pool:.2%} of its calls, "
+                f"though its tenants are below their caps",
+                f"raise the verticals' maxima until they safely hold {sales.fleet_needed:,} sessions in all, or sell less",
+            )

@@ -191,6 +191,24 @@ class QueueVertical(_Workload):
     """Jobs that may wait; the next one is refused."""
 
 
+class SoldPlan(Source):
+    """A plan that tenants buy: sessions at once, capped, and maybe some of them guaranteed. It names no tenant."""
+
+    tenants: int = Field(gt=0)
+    cap: int = Field(gt=0)
+    """The most that one tenant may hold at once."""
+    guaranteed: int = Field(default=0, ge=0)
+    """What each tenant always finds: taken off the shared fleet first."""
+    sessions: float = Field(gt=0)
+    """What one tenant holds on average at the busiest hour."""
+
+    @model_validator(mode="after")
+    def _guarantee_within_cap(self) -> Self:
+        if self.guaranteed > self.cap:
+            raise ValueError(f"guaranteed {self.guaranteed} is above the cap of {self.cap}")
+        return self
+
+
 Vertical = Annotated[LiveVertical | QueueVertical, Field(discriminator="kind")]
 
 
@@ -211,6 +229,8 @@ class Spec(Frozen):
     """A Python image with time zone data, for the pre-scale job."""
     pools: dict[Name, Pool] = Field(min_length=1)
     verticals: dict[Name, Vertical] = Field(min_length=1)
+    plans: dict[Name, SoldPlan] = Field(default_factory=dict)
+    """What is sold on the fleet. Left out: nothing is said of tenants."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -11,6 +11,7 @@ from capacity.explain import Step
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.plan import CapacityPlan, LivePlan, QueuePlan, Shortfall
+from capacity.sold import Sold
 from headroom.review.comparison import Change
 from policies.verdict import Violation
 
@@ -27,6 +28,8 @@ def show_plan(plan: CapacityPlan, console: Console) -> None:
     )
     console.print(_verticals(plan))
     console.print(_shared(plan))
+    if plan.sold is not None:
+        console.print(_sold(plan.sold))
     _show_costs(plan, console)
     assumed = [vertical.name for vertical in plan.live if vertical.basis == "assumed"]
     if assumed:
@@ -198,6 +201,20 @@ def _shared(plan: CapacityPlan) -> Table:
         table.add_row(
             f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), *_lead(pool.lead), node
         )
+    return table
+
+
+def _sold(sales: Sold) -> Table:
+    promised = f"{sales.promised_sessions:,} promised on {sales.fleet_sessions - sales.guaranteed_sessions:,} shared"
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("plans sold")
+    for heading in ("refused at its cap", "refused by the fleet"):
+        table.add_column(heading, justify="right")
+    for name, refused in sales.blocking.items():
+        table.add_row(name, f"{refused.at_cap:.3%}", f"{refused.at_pool:.3%}")
+    table.add_row(
+        f"{sales.guaranteed_sessions:,} guaranteed; {promised}", "", "" if sales.ratio is None else f"x {sales.ratio:.2f}"
+    )
     return table
 
 
