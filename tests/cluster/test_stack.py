@@ -22,7 +22,7 @@ from stacks.voice import render
 from tests.environments import planned
 from tests.projects import Project, make_project
 
-pytestmark = pytest.mark.needs("go", "apt-get install golang")
+pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/")
 
 PEAK = datetime.fromisoformat("2026-11-02T09:30:00-05:00")
 AFTER = datetime.fromisoformat("2026-11-02T11:30:00-05:00")

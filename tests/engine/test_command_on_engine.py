@@ -14,7 +14,7 @@ from policies.judge import all_rules
 from stacks.voice import render
 from tests.environments import planned
 
-pytestmark = pytest.mark.needs("go", "apt-get install golang (or have pulumi 3.259 or later on PATH)")
+pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/, or have pulumi 3.259 or later on PATH")
 
 
 def _headroom(home: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:

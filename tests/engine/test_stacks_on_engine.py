@@ -17,7 +17,7 @@ from stacks.voice import render
 from tests.environments import planned
 from tests.projects import Project
 
-pytestmark = pytest.mark.needs("go", "apt-get install golang (or have pulumi 3.259 or later on PATH)")
+pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/, or have pulumi 3.259 or later on PATH")
 
 
 def test_up_applies_up_again_changes_nothing_destroy_leaves_nothing(project: Project) -> None:
