@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from capacity.plan import CapacityPlan, LivePlan
+from capacity.onboarding import Onboarding
+from capacity.plan import BINDING_CUSTOMERS, CapacityPlan, LivePlan
 from capacity.required import QUARTER_DAYS, growth_factor
 
 
@@ -34,10 +35,18 @@ def explain_model(plan: CapacityPlan) -> tuple[Step, ...]:
     peaks = sum(live.peak for live in plan.live)
     given, limit = model.spec.tokens_per_session_minute, model.spec.tokens_per_minute
     source = f"{given.basis}: {given.source}"
+    beyond = model.sessions - peaks * growth * margins.burst
+    joining = f" + {beyond:,.0f} of new customers beyond it" if any(live.onboarding for live in plan.live) else ""
     steps = [
         Step("peaks", peaks, "sessions", " + ".join(f"{live.peak:,} {live.name}" for live in plan.live), "lock"),
         Step("growth", growth, "", f"{margins.growth_per_quarter:g} ^ ({days} / {QUARTER_DAYS})", f"on {plan.as_of}"),
-        Step("sessions", model.sessions, "sessions", f"{peaks:,} x {growth:.3f} x {margins.burst:g} burst", "spec: margins"),
+        Step(
+            "sessions",
+            model.sessions,
+            "sessions",
+            f"{peaks:,} x {growth:.3f} x {margins.burst:g} burst{joining}",
+            "spec: margins",
+        ),
         Step("a session", model.tokens_per_session, "tokens/min", model.session.formula, source),
         Step("required", model.required_tokens_per_minute, "tokens/min", "sessions x tokens of a session", "plan"),
         Step(
@@ -72,9 +81,26 @@ def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
         extreme = forecast.extreme
         formula = f"{extreme.method}; {extreme.days_fitted} days fitted, {extreme.days_ahead} ahead"
         yield Step("second term", extreme.q95, "sessions", formula, f"lock: {live.name}.extreme")
+    if live.onboarding is not None:
+        yield from _onboarding(live.onboarding)
     terms = " and ".join(f"{value:,.0f}" for value in grown.values())
-    formula = f"the larger of {terms}: {live.required.binding}" if len(grown) > 1 else live.required.binding
+    formula = f"the largest of {terms}: {live.required.binding}" if len(grown) > 1 else live.required.binding
     yield Step("required", live.required.sessions, "sessions", formula, f"by {lock.valid_until}")
+
+
+def _onboarding(onboarding: Onboarding) -> Iterator[Step]:
+    for share in onboarding.shares[:BINDING_CUSTOMERS]:
+        customer, calls = share.customer, share.customer.calls_a_day
+        formula = (
+            f"{share.share:.0%} of the new customers' load; {calls.mid:,} calls a day ({calls.low:,} to {calls.high:,} with "
+            f"{calls.confidence:.0%}) of {customer.call:g} s, plan {customer.plan}, from {customer.start.likely}"
+        )
+        yield Step(f"customer {customer.name}", share.erlangs, "erlangs", formula, f"{customer.basis}: {customer.source}")
+    formula = f"sum of the own peaks of {len(onboarding.shares):,} customers / peak of their sum"
+    yield Step("diversity", onboarding.diversity, "", formula, "spec: customers")
+    low, high = onboarding.interval
+    formula = f"{onboarding.formula}; between {low:,.0f} and {high:,.0f} with 90%"
+    yield Step("onboarding", onboarding.sessions, "sessions", formula, "spec: customers")
 
 
 def _pod(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:

@@ -8,25 +8,17 @@ from capacity.ceiling import PodCeiling
 from capacity.cost import Cost
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
+from capacity.onboarding import Onboarding
 from capacity.packing import Allocatable, PodRequest
 from capacity.providers.conversation import SessionMinute
 from capacity.required import Required
 from capacity.scaling import ScalingPlan
+from capacity.shortfall import Shortfall
 from capacity.sold import Sold
 from capacity.spec import Alert, LiveVertical, Margins, Model, QueueVertical, Scaling
 
-
-@dataclass(frozen=True)
-class Shortfall:
-    """A refusal as a value: what is short, by how much, and the smallest change that cures it."""
-
-    resource: str
-    scope: str
-    required: float
-    provided: float
-    unit: str
-    reason: str
-    remedy: str
+BINDING_CUSTOMERS = 5
+"""How many of a vertical's new customers are named: a deployed document has no room for thousands."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,8 @@ class LivePlan:
     required_at_data_end: Required
     required: Required
     """On the lock's last valid day."""
+    onboarding: Onboarding | None
+    """None without new customers."""
     scaling: ScalingPlan
     provided: int
     """Sessions that the pods at the autoscaler's maximum safely hold by their requests."""
@@ -74,7 +68,7 @@ class ModelPlan:
     tokens_per_session: int
     """The same in whole tokens a minute, rounded up."""
     sessions: float
-    """Peak sessions of all live verticals x burst x growth to the day that is judged."""
+    """Peak sessions of all live verticals x burst x growth to the day that is judged; their onboarding's where that is more."""
     refusal_chance: float | None
     """Of a minute at the plain peak that is over the limit; None where the spread of a session's tokens is unknown."""
     required_tokens_per_minute: float
@@ -190,6 +184,7 @@ def _vertical(vertical: LivePlan | QueuePlan) -> dict[str, Any]:
             "binding": vertical.required.binding,
             "terms": {name: round(value, 1) for name, value in vertical.required.terms},
         },
+        **({} if vertical.onboarding is None else {"onboarding": _onboarding(vertical.onboarding)}),
         "ceiling": {
             "hard": vertical.ceiling.hard,
             "safe": vertical.ceiling.safe,
@@ -203,6 +198,19 @@ def _vertical(vertical: LivePlan | QueuePlan) -> dict[str, Any]:
         "provided": vertical.provided,
         "headroom": round(vertical.headroom, 4),
         "blocking": float(f"{vertical.blocking:.3g}"),
+    }
+
+
+def _onboarding(onboarding: Onboarding) -> dict[str, Any]:
+    low, high = onboarding.interval
+    return {
+        "sessions": onboarding.sessions,
+        "interval": {"low": low, "high": high},
+        "offered_erlangs": round(onboarding.offered_on(onboarding.until), 1),
+        "diversity": round(onboarding.diversity, 3),
+        "customers": len(onboarding.shares),
+        "binding": {share.customer.name: round(share.share, 3) for share in onboarding.shares[:BINDING_CUSTOMERS]},
+        "formula": onboarding.formula,
     }
 
 

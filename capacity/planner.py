@@ -8,11 +8,12 @@ from capacity.ceiling import floor_sessions, pod_ceiling
 from capacity.cost import Cost, PoolBill, idle_cost, vertical_cost, whole_cost
 from capacity.lead_times import first_day, grows_past, lead_time
 from capacity.lock import ForecastLock, VerticalForecast
+from capacity.onboarding import Onboarding, onboarding
 from capacity.packing import Allocatable, PodRequest, first_fit
 from capacity.plan import CapacityPlan, LivePlan, ModelPlan, PoolPlan, QueuePlan
 from capacity.providers.ceiling import tokens_of_session
 from capacity.providers.refusals import refusal_chance
-from capacity.required import growth_factor, required
+from capacity.required import Required, growth_factor, required
 from capacity.scaling import replicas_for, scale
 from capacity.shortfalls import pool_shortfalls, shared_shortfalls, sold_shortfalls, vertical_shortfalls
 from capacity.sold import sold
@@ -42,7 +43,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         else QueuePlan(name, vertical)
         for name, vertical in spec.verticals.items()
     )
-    model = _model(spec, lock, as_of)
+    model = _model(spec, lock, as_of, verticals)
     pools = tuple(_pool(name, pool, verticals, spec, lock) for name, pool in spec.pools.items())
     growth = growth_factor(lock.valid_days, spec.margins.growth_per_quarter)
     fleet = sum(vertical.provided for vertical in verticals if isinstance(vertical, LivePlan))
@@ -90,8 +91,9 @@ def _same_verticals(spec: Spec, lock: ForecastLock) -> None:
 def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: Spec, lock: ForecastLock) -> LivePlan:
     margins = spec.margins
     ceiling = pod_ceiling(vertical, margins.safe_utilisation)
-    at_data_end = required(forecast, lock.data_end, lock.data_end, margins.burst, margins.growth_per_quarter)
-    by_valid_until = required(forecast, lock.data_end, lock.valid_until, margins.burst, margins.growth_per_quarter)
+    joining = _onboarding(name, spec, lock)
+    at_data_end = _required_on(lock.data_end, name, joining, spec, lock)
+    by_valid_until = _required_on(lock.valid_until, name, joining, spec, lock)
     growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
     scaling = scale(
         forecast,
@@ -116,6 +118,7 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
         sessions_per_pod=admitted,
         required_at_data_end=at_data_end,
         required=by_valid_until,
+        onboarding=joining,
         scaling=scaling,
         provided=provided,
         headroom=provided / by_valid_until.sessions - 1,
@@ -123,17 +126,30 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
     )
 
 
-def _model(spec: Spec, lock: ForecastLock, as_of: date) -> ModelPlan:
+def _onboarding(name: str, spec: Spec, lock: ForecastLock) -> Onboarding | None:
+    joining = tuple(customer for customer in spec.customers if customer.vertical == name)
+    if not joining:
+        return None
+    return onboarding(joining, lock.verticals[name], lock.data_end, lock.valid_until, burst=spec.margins.burst)
+
+
+def _required_on(day: date, name: str, joining: Onboarding | None, spec: Spec, lock: ForecastLock) -> Required:
+    margins, sessions = spec.margins, None if joining is None else joining.sessions_on(day)
+    return required(lock.verticals[name], lock.data_end, day, margins.burst, margins.growth_per_quarter, onboarding=sessions)
+
+
+def _model(spec: Spec, lock: ForecastLock, as_of: date, verticals: tuple[LivePlan | QueuePlan, ...]) -> ModelPlan:
     margins, limit = spec.margins, spec.model.tokens_per_minute
     peak = growth_factor((as_of - lock.data_end).days, margins.growth_per_quarter) * _peaks(lock)
     session = tokens_of_session(spec.model.tokens_per_session_minute)
     per_session = math.ceil(session.tokens - 1e-9)
-    tokens = margins.burst * peak * per_session
+    sessions = margins.burst * peak + _joining_beyond(as_of, verticals, spec, lock)
+    tokens = sessions * per_session
     return ModelPlan(
         spec=spec.model,
         session=session,
         tokens_per_session=per_session,
-        sessions=margins.burst * peak,
+        sessions=sessions,
         # Poisson calls; the lock does not say how bursty they are.
         refusal_chance=None
         if session.deviation is None
@@ -141,7 +157,7 @@ def _model(spec: Spec, lock: ForecastLock, as_of: date) -> ModelPlan:
         required_tokens_per_minute=tokens,
         sessions_within_limit=floor_sessions(limit.limit / per_session),
         headroom=limit.limit / tokens - 1 if tokens else None,
-        lead=lead_time(_tokens_short_on(spec, lock, per_session), limit.lead_time),
+        lead=lead_time(_tokens_short_on(spec, lock, verticals, per_session), limit.lead_time),
     )
 
 
@@ -149,11 +165,31 @@ def _peaks(lock: ForecastLock) -> int:
     return sum(forecast.peak for forecast in lock.verticals.values())
 
 
-def _tokens_short_on(spec: Spec, lock: ForecastLock, tokens_per_session: int) -> date | None:
-    tokens = spec.margins.burst * _peaks(lock) * tokens_per_session
-    if not tokens:
+def _joining_beyond(day: date, verticals: tuple[LivePlan | QueuePlan, ...], spec: Spec, lock: ForecastLock) -> float:
+    """Return the sessions of new customers that are more than what burst and growth ask for, vertical by vertical."""
+    grown = spec.margins.burst * growth_factor((day - lock.data_end).days, spec.margins.growth_per_quarter)
+    return sum(
+        max(0.0, live.onboarding.sessions_on(day) - grown * live.peak)
+        for live in verticals
+        if isinstance(live, LivePlan) and live.onboarding is not None
+    )
+
+
+def _tokens_short_on(
+    spec: Spec, lock: ForecastLock, verticals: tuple[LivePlan | QueuePlan, ...], tokens_per_session: int
+) -> date | None:
+    margins, limit = spec.margins, spec.model.tokens_per_minute.limit
+    peaks = margins.burst * _peaks(lock)
+    if not peaks * tokens_per_session:
         return None
-    return grows_past(lock.data_end, spec.model.tokens_per_minute.limit / tokens, spec.margins.growth_per_quarter)
+    if not spec.customers:
+        return grows_past(lock.data_end, limit / (peaks * tokens_per_session), margins.growth_per_quarter)
+
+    def short(day: date) -> bool:
+        grown = peaks * growth_factor((day - lock.data_end).days, margins.growth_per_quarter)
+        return (grown + _joining_beyond(day, verticals, spec, lock)) * tokens_per_session > limit
+
+    return first_day(lock.data_end, short)
 
 
 def _pool(name: str, pool: Pool, verticals: tuple[LivePlan | QueuePlan, ...], spec: Spec, lock: ForecastLock) -> PoolPlan:
@@ -201,8 +237,7 @@ def _nodes_short_on(
 def _replicas_on(vertical: LivePlan | QueuePlan, day: date, spec: Spec, lock: ForecastLock) -> int:
     if isinstance(vertical, QueuePlan):
         return vertical.spec.replicas
-    margins = spec.margins
-    needed = required(lock.verticals[vertical.name], lock.data_end, day, margins.burst, margins.growth_per_quarter).sessions
+    needed = _required_on(day, vertical.name, vertical.onboarding, spec, lock).sessions
     return replicas_for(needed, min(vertical.sessions_per_pod, vertical.ceiling.guaranteed_safe))
 
 

@@ -6,6 +6,8 @@ from datetime import date
 from capacity.lock import VerticalForecast
 
 QUARTER_DAYS = 91
+ONBOARDING = "forecast peak + onboarding"
+"""The term that only verticals with new customers have."""
 
 
 def growth_factor(days: float, growth_per_quarter: float) -> float:
@@ -28,15 +30,29 @@ class Required:
     terms: tuple[tuple[str, float], ...]
 
 
-def required(forecast: VerticalForecast, data_end: date, day: date, burst: float, growth_per_quarter: float) -> Required:
+def required(
+    forecast: VerticalForecast,
+    data_end: date,
+    day: date,
+    burst: float,
+    growth_per_quarter: float,
+    *,
+    onboarding: float | None = None,
+) -> Required:
     """Return the sessions that must be held on a day.
 
-    required(t) = max(burst x growth(t) x forecast peak, 95% quantile of the maximum over the horizon). Growth and burst
-    multiply the forecast peak only: the extreme quantile already speaks of the maximum.
+    required(t) = max(burst x growth(t) x forecast peak, 95% quantile of the maximum over the horizon, onboarding). Growth and
+    burst multiply the forecast peak only: the extreme quantile already speaks of the maximum, and so does `onboarding` (the
+    sessions of capacity/onboarding.py on that day; None without new customers), where the customers stand for growth.
+
+    Profiles of new customers only ever add: the grown forecast stays a term beside them, because the gate asks for it and knows
+    no customers. A plan that took less would be refused.
     """
     grown = burst * growth_factor((day - data_end).days, growth_per_quarter) * forecast.peak
     terms = [("burst x growth x forecast peak", grown)]
     if forecast.extreme is not None:
         terms.append(("95% of the maximum over the horizon", float(forecast.extreme.q95)))
+    if onboarding is not None:
+        terms.append((ONBOARDING, onboarding))
     binding, sessions = max(terms, key=lambda term: term[1])
     return Required(sessions, binding, tuple(terms))

@@ -8,8 +8,9 @@ from capacity.ceiling import descriptors_needed
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
 from capacity.packing import first_fit
-from capacity.plan import LivePlan, ModelPlan, PoolPlan, Shortfall
+from capacity.plan import LivePlan, ModelPlan, PoolPlan
 from capacity.scaling import replicas_for
+from capacity.shortfall import Shortfall
 from capacity.sold import Sold
 from capacity.spec import Scaling
 from capacity.traffic.erlang import servers_for_blocking

@@ -1,5 +1,6 @@
 """The capacity spec of one environment: what its owner writes."""
 
+import math
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from capacity.figures import Frozen, Source
 from capacity.lock import Zone
+from capacity.onboarding import Customer
 from capacity.providers.limits import SessionTokens
 from capacity.units import Cores, Millicores, PositiveAmount, PositiveCores, PositiveSize, Seconds, Size
 
@@ -179,7 +181,14 @@ class LiveVertical(_Workload):
     kind: Literal["fastapi", "nats", "pm2"]
     session: SessionCost
     cap: SessionCap | None = None
+    longest_call: Seconds = 3600.0
+    """A pod that is to go gets this long, and a minute more, for its calls to end."""
     pins: Pins = Pins()
+
+    @property
+    def grace_seconds(self) -> int:
+        """Seconds from the signal to end until a pod is killed."""
+        return math.ceil(self.longest_call) + 60
 
 
 class QueueVertical(_Workload):
@@ -231,6 +240,8 @@ class Spec(Frozen):
     verticals: dict[Name, Vertical] = Field(min_length=1)
     plans: dict[Name, SoldPlan] = Field(default_factory=dict)
     """What is sold on the fleet. Left out: nothing is said of tenants."""
+    customers: tuple[Customer, ...] = ()
+    """Those whose calls are not in the history yet: each adds its profile to its vertical's load."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -239,4 +250,15 @@ class Spec(Frozen):
         for name, vertical in self.verticals.items():
             if vertical.pool not in self.pools:
                 raise ValueError(f"verticals.{name}.pool: there is no pool {vertical.pool!r}; there are: {', '.join(self.pools)}")
+        live = [name for name, vertical in self.verticals.items() if isinstance(vertical, LiveVertical)]
+        names: set[str] = set()
+        for index, customer in enumerate(self.customers):
+            where = f"customers[{index}]"
+            if customer.vertical not in live:
+                raise ValueError(
+                    f"{where}.vertical: there is no live vertical {customer.vertical!r}; there are: {', '.join(live) or 'none'}"
+                )
+            if customer.name in names:
+                raise ValueError(f"{where}.name: there is already a customer {customer.name!r}; its load would count twice")
+            names.add(customer.name)
         return self

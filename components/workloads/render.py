@@ -68,6 +68,8 @@ def _deployment(vertical: LivePlan | QueuePlan) -> Rendered:
     }
     if isinstance(vertical, QueuePlan):
         spec["replicas"] = vertical.spec.replicas
+    else:
+        spec["template"]["spec"]["terminationGracePeriodSeconds"] = vertical.spec.grace_seconds
     annotations = {f"{DOMAIN}/vertical": name, f"{DOMAIN}/kind": vertical.spec.kind}
     if isinstance(vertical, LivePlan):
         annotations |= _session_annotations(vertical)

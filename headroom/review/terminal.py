@@ -10,7 +10,8 @@ from rich.text import Text
 from capacity.explain import Step
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
-from capacity.plan import CapacityPlan, LivePlan, QueuePlan, Shortfall
+from capacity.plan import CapacityPlan, LivePlan, QueuePlan
+from capacity.shortfall import Shortfall
 from capacity.sold import Sold
 from headroom.review.comparison import Change
 from policies.verdict import Violation

@@ -1,0 +1,244 @@
+"""Resources for the sizing tests, as a spec would say them, each with the load that it is sized for."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from capacity.packing import PodRequest
+from capacity.sizing.bus import Bus, size_bus
+from capacity.sizing.carrier import Carrier, size_channels, size_starts
+from capacity.sizing.gpu import GpuPool, size_gpu
+from capacity.sizing.nodes import Nodes, size_nodes
+from capacity.sizing.objects import AdmissionGate, size_admission_gate
+from capacity.sizing.queue import Queue, size_queue
+from capacity.sizing.result import Sizing
+from capacity.sizing.sockets import Sockets, size_sockets
+from capacity.sizing.tools import Executors, size_tools
+from capacity.sizing.tunnel import Tunnel, size_tunnel
+from capacity.sizing.turn import Relay, size_turn
+from capacity.sizing.workers import Workers, size_workers
+
+Document = dict[str, Any]
+
+SALES: Document = {
+    "workers": 8,
+    "descriptors": "65k",
+    "stall": "500ms",
+    "tracked": "256k",
+    "outbound": {"per_session": 1},
+}
+"""The seed's Sales node: 8 workers, 65k descriptors."""
+
+PM2: Document = {
+    "processes": 8,
+    "memory_per_session": "40MB",
+    "base_memory": "100MB",
+    "max_memory_restart": "2GB",
+    "kill_timeout": "600s",
+    "drain": "600s",
+    "grace": "630s",
+}
+EXECUTORS: Document = {
+    "pods": 12,
+    "slots": 20,
+    "calls_per_session": 5,
+    "session": "180s",
+    "service": "2s",
+    "wait": "200ms",
+}
+JOBS: Document = {
+    "depth_cap": "50k",
+    "payload": "2kB",
+    "overhead": "1kB",
+    "retained": 10000,
+    "max_memory": "400MB",
+    "workers": 50,
+    "job": "10s",
+    "drain_within": "4h",
+}
+NATS: Document = {
+    "account": {"connections": 1000, "storage": "10GB"},
+    "messages_per_session": 50,
+    "sessions_per_pod": 150,
+    "connections_per_pod": 6,
+    "message": "1kB",
+    "cap_per_session": 600,
+    "reader_stall": "10s",
+}
+WHISPER: Document = {
+    "gpu": {"name": "L4", "memory": "24GB"},
+    "model": {
+        "name": "whisper-large-v3",
+        "task": "asr",
+        "weights": "4.5GB",
+        "workspace": "1GB",
+        "cache": {"attention": {"layers": 32, "kv_heads": 20, "head_dim": 64}, "tokens": 1948},
+        "audio_buffer": "2MB",
+    },
+    "streams": {"value": 11, "conditions": "measured"},
+    "count": 8,
+}
+TURN: Document = {"servers": 3, "relayed_share": 0.2, "bandwidth": "1G"}
+TRUNK: Document = {"name": "trunk", "channels": {"value": 1000}, "starts_per_second": {"value": 10}}
+TUNNEL: Document = {"replicas": 3, "descriptors": "80k", "grace": "200s"}
+FRAMES: Document = {"frame": "20ms"}
+GATE: Document = {"heartbeat": "30s"}
+NODES: Document = {"cpu": 15.5, "memory": "60GiB", "count": 9, "zones": 3}
+LAG: Document = {
+    "metric": {"value": "15s"},
+    "scheduling": {"value": "2s"},
+    "image": {"value": "20s"},
+    "start": {"value": "10s"},
+}
+LATENCY: Document = {
+    "to_first_token": [
+        {"name": "network-in", "value": "60ms"},
+        {"name": "end-of-speech", "value": "250ms"},
+        {"name": "model", "value": "450ms"},
+    ],
+    "to_first_audio": [{"name": "synthesis", "value": "300ms"}, {"name": "network-out", "value": "60ms"}],
+}
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(model: type[Model], document: Document, /, **changes: Any) -> Model:
+    """Return an input model of a document with some figures changed."""
+    return model.model_validate_json(json.dumps(document | changes))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One resource: how to size it at a multiple of its load, and which figures say how much of it there is."""
+
+    name: str
+    document: Document
+    size: Callable[[Document, float, float], Sizing]
+    amounts: tuple[str, ...]
+
+
+def _nodes(document: Document, times: float, _: float) -> Sizing:
+    pods = [PodRequest("healthcare", 4.0, 16 * 2**30, count=round(18 * times)), PodRequest("sales", 2.0, 4 * 2**30, count=5)]
+    return size_nodes(read(Nodes, document), pods, [PodRequest("rollout", 4.0, 16 * 2**30, count=6)], scope="x")
+
+
+def _queue(document: Document, times: float, safe: float) -> Sizing:
+    return size_queue(
+        read(Queue, document),
+        busy_jobs_per_second=10 * times,
+        busy_seconds=7200,
+        quiet_jobs_per_second=1 * times,
+        safe_utilisation=safe,
+        scope="x",
+    )
+
+
+CASES = (
+    Case(
+        "sockets",
+        SALES,
+        lambda document, times, safe: size_sockets(
+            read(Sockets, document), sessions=250 * times, starts_per_second=40 * times, safe_utilisation=safe, scope="x"
+        ),
+        ("workers", "descriptors", "tracked"),
+    ),
+    Case(
+        "workers",
+        PM2,
+        lambda document, times, safe: size_workers(
+            read(Workers, document), sessions=100 * times, safe_utilisation=safe, scope="x"
+        ),
+        ("processes", "max_memory_restart"),
+    ),
+    Case(
+        "tools",
+        EXECUTORS,
+        lambda document, times, safe: size_tools(
+            read(Executors, document), sessions=2000 * times, safe_utilisation=safe, scope="x"
+        ),
+        ("pods", "slots"),
+    ),
+    Case("queue", JOBS, _queue, ("depth_cap", "max_memory", "workers")),
+    Case(
+        "bus",
+        NATS,
+        lambda document, times, safe: size_bus(read(Bus, document), sessions=600 * times, safe_utilisation=safe, scope="x"),
+        ("servers",),
+    ),
+    Case(
+        "gpu",
+        WHISPER,
+        lambda document, times, safe: size_gpu(read(GpuPool, document), sessions=40 * times, safe_utilisation=safe, scope="x"),
+        ("count",),
+    ),
+    Case(
+        "turn",
+        TURN,
+        lambda document, times, safe: size_turn(read(Relay, document), sessions=9000 * times, safe_utilisation=safe, scope="x"),
+        ("servers", "bandwidth"),
+    ),
+    Case(
+        "channels",
+        TRUNK,
+        lambda document, times, safe: size_channels(
+            read(Carrier, document), sessions=600 * times, safe_utilisation=safe, scope="x"
+        ),
+        (),
+    ),
+    Case(
+        "starts",
+        TRUNK,
+        lambda document, times, safe: size_starts(
+            read(Carrier, document), starts_per_second=6 * times, safe_utilisation=safe, scope="x"
+        ),
+        (),
+    ),
+    Case(
+        "tunnel",
+        TUNNEL,
+        lambda document, times, safe: size_tunnel(
+            read(Tunnel, document), sessions=20_000 * times, safe_utilisation=safe, scope="x"
+        ),
+        ("tunnels", "descriptors"),
+    ),
+    Case(
+        "gate",
+        GATE,
+        lambda document, times, safe: size_admission_gate(
+            read(AdmissionGate, document), leases=1000 * times, starts_per_second=5 * times, safe_utilisation=safe, scope="x"
+        ),
+        (),
+    ),
+    Case("nodes", NODES, _nodes, ("count",)),
+)
+
+_CHANGE = re.compile(r"(?:raise|lower) x\.(?P<path>[\w.]+) from (?P<old>\S+) to (?P<new>\S+)")
+
+
+def cured(document: Document, remedy: str) -> Document:
+    """Return the document with every change that a remedy names."""
+    changed: Document = json.loads(json.dumps(document))
+    for change in _CHANGE.finditer(remedy):
+        *parents, last = change["path"].split(".")
+        place = changed
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = _read(change["new"])
+    return changed
+
+
+def changes(remedy: str) -> list[tuple[str, str]]:
+    """Return the figures that a remedy names, each with its new value."""
+    return [(change["path"], change["new"]) for change in _CHANGE.finditer(remedy)]
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
