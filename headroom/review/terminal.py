@@ -10,7 +10,7 @@ from rich.text import Text
 from capacity.explain import Step
 from capacity.lead_times import LeadTime
 from capacity.lock import ForecastLock
-from capacity.plan import CapacityPlan, LivePlan, QueuePlan
+from capacity.plan import CapacityPlan, QueuePlan
 from capacity.shortfall import Shortfall
 from capacity.sold import Sold
 from headroom.review.comparison import Change
@@ -28,9 +28,13 @@ def show_plan(plan: CapacityPlan, console: Console) -> None:
         f"safe utilisation {plan.margins.safe_utilisation:g}\n"
     )
     console.print(_verticals(plan))
-    console.print(_shared(plan))
+    console.print()
+    console.print(_pods(plan))
+    console.print()
+    _show_shared(plan, console)
+    console.print()
     if plan.sold is not None:
-        console.print(_sold(plan.sold))
+        _show_sold(plan.sold, console)
     _show_costs(plan, console)
     assumed = [vertical.name for vertical in plan.live if vertical.basis == "assumed"]
     if assumed:
@@ -44,27 +48,20 @@ def show_plan(plan: CapacityPlan, console: Console) -> None:
     _show_shortfalls(plan, console)
 
 
-def show_steps(vertical: str, steps: Sequence[Step], console: Console) -> None:
-    """Print the chain from a vertical's forecast to its replicas, a step a line."""
-    console.print(f"[bold]{vertical}[/]")
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for heading in ("", "how", "source"):
-        table.add_column(heading)
+def show_steps(title: str, steps: Sequence[Step], console: Console) -> None:
+    """Print a chain of figures, a step a line, each with how it came about and where its inputs come from."""
+    console.print(f"[bold]{title}[/]")
     for step in steps:
-        table.add_row(*(Text(cell) for cell in (step.name, _figure(step.value), step.unit, step.formula, step.source)))
-    console.print(table)
+        figure = f"{_figure(step.value)} {step.unit}".rstrip()
+        console.print(Text.assemble((f"{step.name:22}", "bold"), figure))
+        _show_indented((f"{step.formula} ({step.source})",), console)
 
 
 def show_changes(changes: Sequence[Change], plan: CapacityPlan, console: Console) -> None:
     """Print the figures that a changed spec changes, and what then falls short."""
     if not changes:
         console.print("Nothing in the plan changes.")
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("figure")
-    for heading in ("before", "after"):
-        table.add_column(heading, justify="right")
+    table = _table("figure", "before", "after")
     for change in changes:
         table.add_row(*(Text(cell) for cell in (change.figure, _figure(change.before), _figure(change.after))))
     if changes:
@@ -93,20 +90,17 @@ def show_lock(lock: ForecastLock, console: Console) -> None:
     console.print(f"[bold]{lock.environment}[/]: forecast {lock.kind}, data to {lock.data_end}, valid to {lock.valid_until}")
     for source in lock.sources:
         rejected = ", ".join(f"{count:,} {kind}" for kind, count in sorted(source.rejected.items())) or "none"
-        console.print(f"  {source.name} ({source.kind}): {source.rows:,} rows, {source.used:,} used; not used: {rejected}")
+        used = f"{source.rows:,} rows, {source.used:,} used; not used: {rejected}"
+        console.print(f"  {source.name} ({source.kind}): {used}", markup=False)
         for assumption in source.assumed:
             console.print(f"    assumed: {assumption}")
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("vertical", "basis"):
-        table.add_column(heading)
-    for heading in ("peak", "held in backtest", "95% max", "measured burst", "lag growth", "known peaks"):
-        table.add_column(heading, justify="right")
+    table = _table("vertical", "basis", "peak", "held", "95% max", "burst", "lag growth", "known peaks")
     for name, forecast in lock.verticals.items():
         table.add_row(
             name,
             forecast.basis,
             f"{forecast.peak:,}",
-            f"{forecast.backtest.held} of {forecast.backtest.origins} weeks" if forecast.backtest else "-",
+            f"{forecast.backtest.held} of {forecast.backtest.origins}" if forecast.backtest else "-",
             f"{forecast.extreme.q95:,}" if forecast.extreme else "-",
             f"{forecast.measured_burst:.2f}" if forecast.measured_burst else "-",
             f"{forecast.lag.ratio:.2f}",
@@ -134,99 +128,83 @@ def _figure(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)
 
 
-def _verticals(plan: CapacityPlan) -> Table:
+def _table(title: str, *headings: str) -> Table:
+    """Return a table whose first column is text and whose others are figures; made to fit 80 columns."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("vertical")
-    for heading in ("peak", "required", "by " + plan.lock.valid_until.isoformat(), "a pod: hard", "safe"):
+    table.add_column(title, no_wrap=True)
+    for heading in headings:
         table.add_column(heading, justify="right")
-    table.add_column("bound by")
-    for heading in ("replicas", "in peaks", "target", "safe in all", "headroom"):
-        table.add_column(heading, justify="right")
-    for vertical in plan.verticals:
-        table.add_row(*(_queue_row(vertical) if isinstance(vertical, QueuePlan) else _live_row(vertical)))
     return table
 
 
-def _live_row(vertical: LivePlan) -> tuple[str | Text, ...]:
-    scaling, ceiling = vertical.scaling, vertical.ceiling
-    return (
-        vertical.name,
-        f"{vertical.peak:,}",
-        f"{vertical.required_at_data_end.sessions:,.0f}",
-        f"{vertical.required.sessions:,.0f}",
-        f"{ceiling.hard:,}",
-        f"{ceiling.safe:,}",
-        ceiling.binding,
-        f"{scaling.baseline}-{scaling.maximum}",
-        str(max(window.replicas for window in scaling.windows)) if scaling.windows else "-",
-        str(scaling.target.sessions),
-        f"{vertical.provided:,}",
-        _signed(vertical.headroom),
-    )
-
-
-def _queue_row(vertical: QueuePlan) -> tuple[str, ...]:
-    return (
-        vertical.name,
-        "-",
-        "-",
-        "-",
-        "-",
-        "-",
-        f"queue of {vertical.spec.depth_cap:,}",
-        str(vertical.spec.replicas),
-        "-",
-        "-",
-        "-",
-        "-",
-    )
-
-
-def _shared(plan: CapacityPlan) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("shared by all")
-    for heading in ("required", "there is", "headroom", "short on", "order by"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    model = plan.model
-    table.add_row(
-        f"{model.spec.name} tokens/min",
-        f"{model.required_tokens_per_minute:,.0f}",
-        f"{model.spec.tokens_per_minute.limit:,}",
-        _signed(model.headroom),
-        *_lead(model.lead),
-        f"limit {model.spec.tokens_per_minute.basis}: {model.spec.tokens_per_minute.source}",
-    )
-    for pool in plan.pools:
-        node = f"{pool.node.cpu_cores:g} cores and {pool.node.memory_bytes / 2**30:,.0f} GiB for pods each; {pool.binding} binds"
+def _verticals(plan: CapacityPlan) -> Table:
+    table = _table("sessions", "peak", "required", f"in {plan.lock.valid_days} days", "provided", "headroom", "bound by")
+    for vertical in plan.verticals:
+        if isinstance(vertical, QueuePlan):
+            table.add_row(vertical.name, "-", "-", "-", "-", "-", f"queue, {vertical.spec.depth_cap:,}")
+            continue
         table.add_row(
-            f"nodes of pool {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), *_lead(pool.lead), node
+            vertical.name,
+            f"{vertical.peak:,}",
+            f"{vertical.required_at_data_end.sessions:,.0f}",
+            f"{vertical.required.sessions:,.0f}",
+            f"{vertical.provided:,}",
+            _signed(vertical.headroom),
+            vertical.ceiling.binding,
         )
     return table
 
 
-def _sold(sales: Sold) -> Table:
-    promised = f"{sales.promised_sessions:,} promised on {sales.fleet_sessions - sales.guaranteed_sessions:,} shared"
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("plans sold")
-    for heading in ("refused at its cap", "refused by the fleet"):
-        table.add_column(heading, justify="right")
+def _pods(plan: CapacityPlan) -> Table:
+    table = _table("pods", "hard ceiling", "safe", "target", "replicas", "in peaks")
+    for vertical in plan.verticals:
+        if isinstance(vertical, QueuePlan):
+            table.add_row(vertical.name, "-", "-", "-", str(vertical.spec.replicas), "-")
+            continue
+        scaling, ceiling = vertical.scaling, vertical.ceiling
+        table.add_row(
+            vertical.name,
+            f"{ceiling.hard:,}",
+            f"{ceiling.safe:,}",
+            str(scaling.target.sessions),
+            f"{scaling.baseline}-{scaling.maximum}",
+            str(max(window.replicas for window in scaling.windows)) if scaling.windows else "-",
+        )
+    return table
+
+
+def _show_shared(plan: CapacityPlan, console: Console) -> None:
+    table = _table("shared by all", "required", "there is", "headroom", "short on", "order by")
+    model = plan.model
+    limit = model.spec.tokens_per_minute
+    row = (f"{model.required_tokens_per_minute:,.0f}", f"{limit.limit:,}", _signed(model.headroom), *_lead(model.lead))
+    table.add_row("tokens a minute", *row)
+    for pool in plan.pools:
+        table.add_row(f"nodes, {pool.name}", str(pool.needed), str(pool.nodes), _signed(pool.headroom), *_lead(pool.lead))
+    console.print(table)
+    console.print(f"  {model.spec.name}: limit {limit.basis}, {limit.source}", markup=False)
+    for pool in plan.pools:
+        room = f"{pool.node.cpu_cores:g} cores and {pool.node.memory_bytes / 2**30:,.0f} GiB a node for pods"
+        console.print(f"  {pool.name}: {room}; {pool.binding} binds", markup=False)
+
+
+def _show_sold(sales: Sold, console: Console) -> None:
+    table = _table("plans sold", "refused at its cap", "refused by the fleet")
     for name, refused in sales.blocking.items():
         table.add_row(name, f"{refused.at_cap:.3%}", f"{refused.at_pool:.3%}")
-    table.add_row(
-        f"{sales.guaranteed_sessions:,} guaranteed; {promised}", "", "" if sales.ratio is None else f"x {sales.ratio:.2f}"
+    console.print(table)
+    shared = sales.fleet_sessions - sales.guaranteed_sessions
+    ratio = "" if sales.ratio is None else f", x {sales.ratio:.2f}"
+    console.print(
+        f"  {sales.guaranteed_sessions:,} guaranteed; {sales.promised_sessions:,} promised on {shared:,} shared{ratio}\n"
     )
-    return table
 
 
 def _show_costs(plan: CapacityPlan, console: Console) -> None:
     if all(cost.infrastructure is None and cost.model is None for cost in plan.costs):
         console.print("cost: unknown; the spec gives no prices (pools.*.price_per_node_hour, model.price_per_session_minute)")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(f"{plan.currency} a month")
-    for heading in ("machines", "model", "in all", "call minutes", "a call minute"):
-        table.add_column(heading, justify="right")
+    table = _table(f"{plan.currency} a month", "machines", "model", "in all", "call minutes", "a minute")
     for cost in plan.costs:
         unknown = "unknown" if cost.call_minutes != 0 else "-"
         per_minute = unknown if cost.per_call_minute is None else f"{cost.per_call_minute:.4f}"
