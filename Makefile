@@ -1,8 +1,8 @@
-# Everything stays in this clone: .venv/ and .headroom/ (both ignored by git), but for the package managers' own caches.
+# Everything stays in this clone: .venv/, .headroom/ and, for bench, .venv-bench/ (all ignored by git), but for the package managers' own caches.
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-cluster check golden lock schema cluster-up cluster-down cluster-status clean
+.PHONY: help setup up test test-cluster check bench golden lock schema cluster-up cluster-down cluster-status clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,14 @@ check: setup ## types, lint, import directions
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+bench: setup .venv-bench/stamp ## ours beside its rivals, in an environment of their own (KEY=sweep: that one)
+	@.venv-bench/bin/python -m benchmarks $(KEY)
+
+.venv-bench/stamp: requirements/bench.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-bench
+	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
 golden: setup ## rewrite the goldens; stays red so that nobody does it by habit
 	@$(BIN)/python -m pytest tests/goldens --rewrite-goldens
 
@@ -43,6 +51,6 @@ cluster-down: setup ## end them
 cluster-status: setup ## what runs, where
 	@$(BIN)/python -m headroom.local.cluster status
 
-clean: ## remove .venv and .headroom
+clean: ## remove .venv, .venv-bench and .headroom
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m headroom.local.cluster down; fi
-	@rm -rf .venv .headroom
+	@rm -rf .venv .venv-bench .headroom

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from headroom.forecast.concurrency import count_minutes, minute_maxima, rise_within
 from headroom.forecast.history import Millis
-from headroom.forecast.zones import MINUTE_MS
+from headroom.forecast.zones import DAY_MS, MINUTE_MS
 
 # A coarse grid of instants, so that ties, calls of no length and calls over many minutes are common.
 _GRID_MS = 10_000
@@ -87,3 +87,23 @@ def test_a_lag_is_rounded_up_to_whole_minutes() -> None:
     minutes = count_minutes(*_arrays([(MINUTE_MS, MINUTE_MS)]), 0, 4 * MINUTE_MS)
     assert rise_within(minutes, 61.0).tolist() == [1, 1, 0]
     assert rise_within(minutes, 60.0).tolist() == [0, 1, 0, 0]
+
+
+def test_a_history_of_many_weeks_and_calls_is_that_of_its_parts() -> None:
+    """Sorted by the week, in pieces of 65,536 calls: the levels and maxima of three weeks are those of two ranks over all calls."""
+    generator = np.random.default_rng(1)
+    last = 3 * 7 * 24 * 60 * MINUTE_MS
+    starts = generator.integers(-DAY_MS, last + DAY_MS, 200_000)
+    ends = starts + generator.integers(-1000, 3 * DAY_MS, len(starts)) * (generator.random(len(starts)) < 0.1)
+    starts[:2] = ends[:2] = 7 * 24 * 60 * MINUTE_MS  # of no length, where one week ends
+    minutes = count_minutes(starts, ends, 0, last)
+    up = ends > starts
+    begun, gone = np.sort(starts[up]), np.sort(ends[up])
+    marks = np.arange(0, last, MINUTE_MS)
+    levels = np.searchsorted(begun, marks, "right") - np.searchsorted(gone, marks, "right")
+    maxima = levels.copy()
+    within = begun[(begun >= 0) & (begun < last)]
+    at_starts = np.searchsorted(begun, within, "right") - np.searchsorted(gone, within, "right")
+    np.maximum.at(maxima, within // MINUTE_MS, at_starts)
+    assert (minutes.levels == levels).all()
+    assert (minutes.maxima == maxima).all()
