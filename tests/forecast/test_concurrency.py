@@ -90,7 +90,7 @@ def test_a_lag_is_rounded_up_to_whole_minutes() -> None:
 
 
 def test_a_history_of_many_weeks_and_calls_is_that_of_its_parts() -> None:
-    """Sorted by the week, in pieces of 65,536 calls: the levels and maxima of three weeks are those of two ranks over all calls."""
+    """Sorted by the week, in pieces of 65,536 calls: three weeks are those of two ranks over all calls."""
     generator = np.random.default_rng(1)
     last = 3 * 7 * 24 * 60 * MINUTE_MS
     starts = generator.integers(-DAY_MS, last + DAY_MS, 200_000)
