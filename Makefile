@@ -49,7 +49,7 @@ cluster-down: setup ## end them
 	@$(BIN)/python -m headroom.local.cluster down
 
 cluster-status: setup ## what runs, where
-	@$(BIN)/python -m headroom.local.cluster status
+	@$(BIN)/python -m headroom.local.cluster status || [ $$? -eq 3 ] # stopped is a status too
 
 clean: ## remove .venv, .venv-bench and .headroom
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m headroom.local.cluster down; fi
