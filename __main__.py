@@ -1,19 +1,19 @@
 """The program: plan, render, judge, deploy. A refused stack registers nothing."""
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
 
 from headroom.located import BadInput
 from policies.adapters.program import judge_blueprint, refusal
-from stacks.reading import floors_path, lock_path, plan_environment
+from stacks.reading import floors_path, given_day, lock_path, plan_environment
 from stacks.voice import deploy, render
 
-root, environment, given = Path(__file__).resolve().parent, pulumi.get_stack(), os.environ.get("HEADROOM_AS_OF")
-as_of = date.fromisoformat(given) if given else None
+root, environment = Path(__file__).resolve().parent, pulumi.get_stack()
 try:
+    as_of = given_day(os.environ.get("HEADROOM_AS_OF"))
     plan = plan_environment(environment, as_of, datetime.now(UTC), root, engine_config=pulumi.Config().get("spec"))
 except BadInput as bad:
     raise pulumi.RunError(str(bad)) from None

@@ -82,6 +82,14 @@ def read_lock(environment: str, root: Path = ROOT) -> ForecastLock:
     return lock
 
 
+def given_day(text: str | None) -> date | None:
+    """Return the day that HEADROOM_AS_OF gives to a plain `pulumi`, or None where it gives none; raises BadInput."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadInput([Problem("HEADROOM_AS_OF", None, "", f"{text!r} is not a day such as 2026-11-02")]) from None
+
+
 def plan_environment(
     environment: str,
     given_as_of: date | None,

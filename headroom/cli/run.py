@@ -99,8 +99,8 @@ def _stage(environment: str, settings: Settings, *, cluster: bool) -> _Stage:
 
     plan = plan_environment(environment, settings.as_of, datetime.now(UTC))
     environ = _local_environ(environment, settings, cluster=cluster) if plan.example else dict(os.environ)
-    if settings.as_of is not None:
-        environ["HEADROOM_AS_OF"] = settings.as_of.isoformat()
+    # The program must judge the day that this command judges, whatever the caller's environment says.
+    environ["HEADROOM_AS_OF"] = plan.as_of.isoformat()
     return _Stage(paths().root, environ, plan)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headroom.located import BadInput
-from stacks.reading import environments, plan_environment, read_lock, read_spec, stack_schema
+from stacks.reading import environments, given_day, plan_environment, read_lock, read_spec, stack_schema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -128,6 +128,14 @@ def test_the_day_is_the_one_given_else_the_pin() -> None:
     """An argument goes before an example's pin."""
     assert plan_environment("prod", None, NOON).as_of == date(2026, 11, 2)
     assert plan_environment("prod", date(2026, 11, 9), NOON).as_of == date(2026, 11, 9)
+
+
+def test_a_day_from_the_environment_is_checked() -> None:
+    """HEADROOM_AS_OF is the day for a plain `pulumi`; nonsense in it is bad input that names it."""
+    assert given_day(None) is None
+    assert given_day("2026-11-09") == date(2026, 11, 9)
+    with pytest.raises(BadInput, match="HEADROOM_AS_OF: 'soon' is not a day"):
+        given_day("soon")
 
 
 def test_the_schema_beside_the_stacks_is_the_models() -> None:
