@@ -1,7 +1,7 @@
 """How many sessions one pod holds, and what stops it there."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capacity.spec import LiveVertical, Pod, SessionCost
 
@@ -30,6 +30,16 @@ class PodCeiling:
     guaranteed_safe: int
     binding: str
     limits: tuple[Limit, ...]
+
+    def admitting(self, sessions: int) -> "PodCeiling":
+        """Return what a pod takes that admits no more than so many sessions, whatever else it could hold."""
+        return replace(
+            self,
+            hard=min(sessions, self.hard),
+            safe=min(sessions, self.safe),
+            guaranteed=min(sessions, self.guaranteed),
+            guaranteed_safe=min(sessions, self.guaranteed_safe),
+        )
 
 
 def pod_ceiling(vertical: LiveVertical, safe_utilisation: float) -> PodCeiling:

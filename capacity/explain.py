@@ -122,11 +122,11 @@ def _pod(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
 
 def _replicas(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     forecast, scaling, pins = plan.lock.verticals[live.name], live.scaling, live.spec.pins
-    per_pod = min(live.sessions_per_pod, live.ceiling.guaranteed_safe)
+    per_pod = live.takes.guaranteed_safe
     formula = "pinned" if pins.maximum else f"{live.required.sessions:,.1f} required / {per_pod} a pod, rounded up"
     yield Step("maximum", scaling.maximum, "replicas", formula, "spec: pins.maximum" if pins.maximum else "plan")
     act, lag = 1 + plan.scaling.tolerance, forecast.lag
-    guaranteed = min(live.sessions_per_pod, live.ceiling.guaranteed)
+    guaranteed = live.takes.guaranteed
     formula = f"{guaranteed} / ({act:g} tolerance x {lag.ratio:g} growth within {lag.seconds:g} s), rounded down"
     yield Step("target by lag", scaling.target.by_lag, "sessions", formula, f"{lag.basis}: {lag.source}")
     formula = f"below {scaling.alert_utilisation:.1%} x {live.ceiling.hard} / {act:g}"

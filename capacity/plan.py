@@ -49,6 +49,11 @@ class LivePlan:
     blocking: float
     """Share of calls that find every session taken at the forecast peak, grown to the lock's last valid day (Erlang B)."""
 
+    @property
+    def takes(self) -> PodCeiling:
+        """What one pod takes: its ceilings, and no more than it admits."""
+        return self.ceiling.admitting(self.sessions_per_pod)
+
 
 @dataclass(frozen=True)
 class QueuePlan:

@@ -95,9 +95,11 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
     at_data_end = _required_on(lock.data_end, name, joining, spec, lock)
     by_valid_until = _required_on(lock.valid_until, name, joining, spec, lock)
     growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
+    admitted = vertical.pins.sessions_per_pod or ceiling.guaranteed
     scaling = scale(
         forecast,
         ceiling,
+        admitted=admitted,
         required_sessions=by_valid_until.sessions,
         growth=growth,
         margins=margins,
@@ -105,8 +107,8 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
         scaling=spec.scaling,
         pins=vertical.pins,
     )
-    admitted = vertical.pins.sessions_per_pod or ceiling.guaranteed
-    provided = scaling.maximum * min(admitted, ceiling.guaranteed_safe)
+    takes = ceiling.admitting(admitted)
+    provided = scaling.maximum * takes.guaranteed_safe
     return LivePlan(
         name=name,
         spec=vertical,
@@ -122,7 +124,7 @@ def _live(name: str, vertical: LiveVertical, forecast: VerticalForecast, spec: S
         scaling=scaling,
         provided=provided,
         headroom=provided / by_valid_until.sessions - 1,
-        blocking=erlang_b(forecast.peak * growth, scaling.maximum * min(admitted, ceiling.guaranteed)),
+        blocking=erlang_b(forecast.peak * growth, scaling.maximum * takes.guaranteed),
     )
 
 
@@ -238,7 +240,7 @@ def _replicas_on(vertical: LivePlan | QueuePlan, day: date, spec: Spec, lock: Fo
     if isinstance(vertical, QueuePlan):
         return vertical.spec.replicas
     needed = _required_on(day, vertical.name, vertical.onboarding, spec, lock).sessions
-    return replicas_for(needed, min(vertical.sessions_per_pod, vertical.ceiling.guaranteed_safe))
+    return replicas_for(needed, vertical.takes.guaranteed_safe)
 
 
 def _costs(

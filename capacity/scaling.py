@@ -59,10 +59,11 @@ def alert_threshold(alert: Alert, burst: float) -> float:
     return min(alert.utilisation, 1 / burst)
 
 
-def target_sessions(ceiling: PodCeiling, lag_ratio: float, tolerance: float, alert_utilisation: float, pins: Pins) -> Target:
-    """Return the autoscaler's target for one pod; never below 1, even where nothing fits."""
-    held = min(pins.sessions_per_pod or ceiling.guaranteed, ceiling.guaranteed)
-    by_lag = floor_sessions(held / ((1 + tolerance) * lag_ratio))
+def target_sessions(
+    ceiling: PodCeiling, takes: PodCeiling, *, lag_ratio: float, tolerance: float, alert_utilisation: float, pins: Pins
+) -> Target:
+    """Return the autoscaler's target for one pod, which takes what it holds and admits; at least 1, even where nothing fits."""
+    by_lag = floor_sessions(takes.guaranteed / ((1 + tolerance) * lag_ratio))
     by_alert = max(0, math.ceil(alert_utilisation * ceiling.hard / (1 + tolerance) - 1e-9) - 1)
     binding = "growth within the lag" if by_lag <= by_alert else "alert"
     sessions = max(1, min(by_lag, by_alert))
@@ -75,6 +76,7 @@ def scale(
     forecast: VerticalForecast,
     ceiling: PodCeiling,
     *,
+    admitted: int,
     required_sessions: float,
     growth: float,
     margins: Margins,
@@ -82,18 +84,19 @@ def scale(
     scaling: Scaling,
     pins: Pins,
 ) -> ScalingPlan:
-    """Return the replicas of one vertical over the week, for pods that hold what their requests guarantee and they admit.
+    """Return the replicas of one vertical over the week, for pods that take what their requests guarantee and they admit.
 
     The maximum holds the ratio (what is required at the safe ceiling) and the blocking probability (Erlang B of the grown peak
     on all sessions). `required_sessions` and `growth` are those of the lock's last valid day: bounds must hold until then.
     """
     threshold = alert_threshold(alert, margins.burst)
-    admitted = pins.sessions_per_pod or ceiling.guaranteed
-    target = target_sessions(ceiling, forecast.lag.ratio, scaling.tolerance, threshold, pins)
-    held = min(admitted, ceiling.guaranteed)
-    quiet = replicas_for(forecast.lag.quiet_sessions * growth, held)
-    enough = replicas_for(required_sessions, min(admitted, ceiling.guaranteed_safe))
-    unblocked = replicas_for(servers_for_blocking(forecast.peak * growth, margins.blocking), held)
+    takes = ceiling.admitting(admitted)
+    target = target_sessions(
+        ceiling, takes, lag_ratio=forecast.lag.ratio, tolerance=scaling.tolerance, alert_utilisation=threshold, pins=pins
+    )
+    quiet = replicas_for(forecast.lag.quiet_sessions * growth, takes.guaranteed)
+    enough = replicas_for(required_sessions, takes.guaranteed_safe)
+    unblocked = replicas_for(servers_for_blocking(forecast.peak * growth, margins.blocking), takes.guaranteed)
     maximum = pins.maximum or max(LEAST_REPLICAS, enough, unblocked, quiet)
     baseline = min(maximum, pins.minimum or max(LEAST_REPLICAS, quiet))
     windows = tuple(

@@ -34,10 +34,10 @@ def vertical_shortfalls(
         )
         return
     maximum = live.scaling.maximum
-    held = _held(live.required.sessions, maximum * min(live.sessions_per_pod, ceiling.safe), live.provided)
+    held = _held(live.required.sessions, maximum * live.takes.safe, live.provided)
     if held is not None:
         guarantee = f", {live.provided:,} safe by their requests" if pod.requests else ""
-        needed = replicas_for(live.required.sessions, min(live.sessions_per_pod, ceiling.safe))
+        needed = replicas_for(live.required.sessions, live.takes.safe)
         yield Shortfall(
             "sessions",
             live.name,
@@ -50,7 +50,7 @@ def vertical_shortfalls(
             _with_requests(f"raise {where}.pins.maximum from {maximum} to {needed}" if needed > maximum else "", live),
         )
     if live.blocking > blocking:
-        per_pod = min(live.sessions_per_pod, ceiling.guaranteed)
+        per_pod = live.takes.guaranteed
         needed = replicas_for(servers_for_blocking(live.peak * growth, blocking), per_pod)
         yield Shortfall(
             "blocking",
@@ -96,8 +96,8 @@ def _scaling_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
         alert = live.scaling.alert_utilisation * ceiling.hard
         by_lag = _held(
             act * forecast.lag.ratio,
-            min(live.sessions_per_pod, ceiling.hard),
-            min(live.sessions_per_pod, ceiling.guaranteed),
+            live.takes.hard,
+            live.takes.guaranteed,
         )
         yield Shortfall(
             "target",
@@ -113,7 +113,7 @@ def _scaling_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scali
         )
     quiet = forecast.lag.quiet_sessions * growth
     floor = live.scaling.baseline
-    held = _held(quiet, floor * min(live.sessions_per_pod, ceiling.hard), floor * min(live.sessions_per_pod, ceiling.guaranteed))
+    held = _held(quiet, floor * live.takes.hard, floor * live.takes.guaranteed)
     if held is not None:
         yield Shortfall(
             "floor",
@@ -147,9 +147,7 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
         floor = floors.get((peak.day, peak.start, peak.end), live.scaling.baseline)
         # More than what is required at all is never asked of a floor.
         asked = min(peak.sessions * growth * forecast.lag.ratio, live.required.sessions)
-        held = _held(
-            asked, floor * min(live.sessions_per_pod, ceiling.hard), floor * min(live.sessions_per_pod, ceiling.guaranteed)
-        )
+        held = _held(asked, floor * live.takes.hard, floor * live.takes.guaranteed)
         if held is not None:
             yield Shortfall(
                 "prescale",

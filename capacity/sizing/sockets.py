@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from capacity.ceiling import DESCRIPTOR_RESERVE
 from capacity.figures import Source
 from capacity.sizing.claims import GATHERED, Count, Span, said
 from capacity.sizing.poisson import UNLIKELY, poisson_mean, poisson_quantile
@@ -42,7 +43,7 @@ class Sockets(Source):
     """Open files allowed to one process."""
     descriptors_per_session: int = Field(default=6, gt=0)
     base_descriptors: int = Field(default=64, ge=0)
-    descriptor_reserve: float = Field(default=1.5, ge=1)
+    descriptor_reserve: float = Field(default=DESCRIPTOR_RESERVE, ge=1)
     """Open files kept per open file needed: lingering sockets, log files and reconnects count too."""
     stall: Seconds
     """The longest time in which nothing is accepted: a collection, a full event loop, a restart."""

@@ -12,20 +12,21 @@ NAMESPACE = "headroom"
 
 def root_resource(plan: CapacityPlan) -> Rendered:
     """Return the component above all others; its claims are what the gate holds the stack to."""
+    standing = plan.standing_document()
     claims: dict[str, Any] = {
         "environment": plan.environment,
         "lockDigest": plan.lock.digest,
         "lockKind": plan.lock.kind,
         "dataEnd": plan.lock.data_end.isoformat(),
         "validUntil": plan.lock.valid_until.isoformat(),
-        "planDigest": digest(plan.standing_document()),
+        "planDigest": digest(standing),
         "burst": plan.margins.burst,
         "growthPerQuarter": plan.margins.growth_per_quarter,
         "safeUtilisation": plan.margins.safe_utilisation,
         "alertUtilisation": plan.alert.utilisation,
         "lagSeconds": plan.scaling.lag.value,
         "tolerance": plan.scaling.tolerance,
-        "plan": plan.standing_document(),
+        "plan": standing,
     }
     return Rendered("headroom:stack:Voice", ROOT, claims)
 
