@@ -35,13 +35,15 @@ def register(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Re
 def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
     package = rendered.type.partition(":")[0]
     provider = made[rendered.options.provider] if rendered.options.provider else None
+    if provider is not None and not isinstance(provider, pulumi.ProviderResource):
+        raise TypeError(f"{rendered.name}: its provider {rendered.options.provider} is no provider")
     return pulumi.ResourceOptions(
         parent=made[rendered.parent] if rendered.parent else None,
         depends_on=[made[name] for name in rendered.after],
         ignore_changes=list(rendered.options.ignore_changes),
         protect=rendered.options.protect or None,
         aliases=list(rendered.options.aliases) or None,
-        provider=provider if isinstance(provider, pulumi.ProviderResource) else None,
+        provider=provider,
         version=None if rendered.is_component else version(f"pulumi-{package}"),
     )
 

@@ -90,6 +90,11 @@ def given_day(text: str | None) -> date | None:
         raise BadInput([Problem("HEADROOM_AS_OF", None, "", f"{text!r} is not a day such as 2026-11-02")]) from None
 
 
+def judged_day(spec: Spec, given: date | None, now: datetime) -> date:
+    """Return the day given, else the one that an example pins, else today in the environment's zone."""
+    return given or spec.as_of or now.astimezone(ZoneInfo(spec.zone)).date()
+
+
 def plan_environment(
     environment: str,
     given_as_of: date | None,
@@ -99,15 +104,14 @@ def plan_environment(
     engine_config: str | None = None,
     what_if: Sequence[str] = (),
 ) -> CapacityPlan:
-    """Return the plan of an environment on the day given, else the one that an example pins, else today in its zone.
+    """Return the plan of an environment on the day that `judged_day` finds.
 
     Raises BadInput with everything that is wrong in the spec or the lock.
     """
     spec = read_spec(environment, root, engine_config=engine_config, what_if=what_if)
     lock = read_lock(environment, root)
-    as_of = given_as_of or spec.as_of or now.astimezone(ZoneInfo(spec.zone)).date()
     try:
-        return plan(spec, lock, as_of)
+        return plan(spec, lock, judged_day(spec, given_as_of, now))
     except NoForecast as mismatch:
         shown = f"stacks/{lock_path(environment, root).name}"
         raise BadInput([Problem(shown, None, "verticals", str(mismatch))]) from None

@@ -1,9 +1,8 @@
 """`headroom forecast`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -41,10 +40,10 @@ def forecast(
         from headroom.forecast.declared import declared_lock, declares
         from headroom.forecast.lock import forecast_from, lock_text, write_lock
         from headroom.review.terminal import show_lock
-        from stacks.reading import lock_path, read_spec
+        from stacks.reading import judged_day, lock_path, read_spec
 
         spec = read_spec(environment)
-        as_of = settings.as_of or spec.as_of or datetime.now(ZoneInfo(spec.zone)).date()
+        as_of = judged_day(spec, settings.as_of, datetime.now(UTC))
         live = frozenset(name for name, vertical in spec.verticals.items() if isinstance(vertical, LiveVertical))
         if declares(history):
             lock = declared_lock(history, environment)
