@@ -1,8 +1,9 @@
-# Everything stays in this clone: .venv/, .headroom/ and, for bench, .venv-bench/ (all ignored by git), but for the package managers' own caches.
+# Everything stays in this clone: .venv/, .headroom/ and, where asked for, .venv-bench/ and .venv-warehouse/ (all ignored by git), but for the package managers' own caches.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-cluster check bench golden lock schema cluster-up cluster-down cluster-status clean
+.PHONY: help setup up test test-calibrate test-cluster test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -13,11 +14,22 @@ setup: ## the Python environment, by hash
 up: setup ## from call history to a deployed stack and a refused one (CLUSTER=1: on a real control plane)
 	@$(BIN)/headroom tour $(if $(CLUSTER),--cluster)
 
-test: setup ## the tests, but for those on the control plane
-	@$(BIN)/python -m pytest tests --ignore tests/cluster $(PYTEST)
+test: setup ## the tests, but for those on the control plane, on warehouses and on Prometheus
+	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/warehouse --ignore tests/calibrate_long $(PYTEST)
+
+test-calibrate: setup ## the tests of calibration on a real Prometheus (builds it the first time), and of its intervals
+	@$(BIN)/python -m pytest tests/calibrate_long $(PYTEST)
 
 test-cluster: setup ## the tests on a real control plane (builds it the first time)
 	@$(BIN)/python -m pytest tests/cluster $(PYTEST)
+
+test-warehouse: setup .venv-warehouse/stamp ## the tests of the extra [warehouse], on DuckDB and Spark (needs Java)
+	@.venv-warehouse/bin/python -m pytest tests/warehouse $(PYTEST)
+
+.venv-warehouse/stamp: requirements/warehouse.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-warehouse
+	@$(BIN)/uv pip install --quiet --python .venv-warehouse/bin/python --require-hashes -r requirements/warehouse.txt
+	@touch $@
 
 check: setup ## types, lint, import directions
 	@$(BIN)/ruff format --check .
@@ -27,6 +39,9 @@ check: setup ## types, lint, import directions
 
 bench: setup .venv-bench/stamp ## ours beside its rivals, in an environment of their own (KEY=sweep: that one)
 	@.venv-bench/bin/python -m benchmarks $(KEY)
+
+bench-warehouse: setup .venv-warehouse/stamp ## the sweep on DuckDB and Spark beside ours, at 2M and 20M calls (minutes)
+	@.venv-warehouse/bin/python -m benchmarks.warehouse
 
 .venv-bench/stamp: requirements/bench.txt
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-bench
@@ -40,7 +55,8 @@ schema: setup ## rewrite stacks/spec.schema.json
 	@$(BIN)/headroom spec schema > build-schema.tmp && mv build-schema.tmp stacks/spec.schema.json
 
 lock: setup ## pin the packages anew, with hashes
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/lock.txt
+	@$(COMPILE) --extra dev pyproject.toml -o requirements/lock.txt
+	@$(COMPILE) --extra warehouse pyproject.toml requirements/warehouse.in -o requirements/warehouse.txt
 
 cluster-up: setup ## etcd, API server, scheduler, controllers and kwok on loopback
 	@$(BIN)/python -m headroom.local.cluster up
@@ -51,6 +67,6 @@ cluster-down: setup ## end them
 cluster-status: setup ## what runs, where
 	@$(BIN)/python -m headroom.local.cluster status || [ $$? -eq 3 ] # stopped is a status too
 
-clean: ## remove .venv, .venv-bench and .headroom
+clean: ## remove .venv, .venv-bench, .venv-warehouse and .headroom
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m headroom.local.cluster down; fi
-	@rm -rf .venv .venv-bench .headroom
+	@rm -rf .venv .venv-bench .venv-warehouse .headroom

@@ -10,16 +10,19 @@ from headroom.local.engine import OFFICIAL_HOST, Engine, official_host
 from headroom.local.paths import Paths
 from headroom.local.target import VARIABLE, Target, encode
 
+STANDINS = ("kubernetes", "cloudflare")
+
 
 def environment(paths: Paths, engine: Engine, target: Target | None) -> dict[str, str]:
     """Return the whole environment for running `pulumi` here; without a target only previews succeed.
 
-    Creates the state's folder and installs the stand-in provider and, where the engine has none of its own, the
-    language host. What the caller's environment says to Pulumi (tokens, backends, plugins) is left out, but for the
+    Creates the state's folder and installs the stand-in providers and, where the engine has none of its own,
+    the language host. What the caller's environment says to Pulumi (tokens, backends, plugins) is left out, but for the
     passphrase: nothing here may reach a real backend or cluster.
     """
     paths.backend.mkdir(parents=True, exist_ok=True)
-    _install_provider(paths)
+    for package in STANDINS:
+        _install_provider(paths, package)
     _install_host(paths, engine)
     kept = {
         name: value
@@ -38,16 +41,15 @@ def environment(paths: Paths, engine: Engine, target: Target | None) -> dict[str
             "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", ""),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            # Without this a pulumi-resource-kubernetes on PATH, the real one, would take the stand-in's place.
+            # Without this a pulumi-resource-… on PATH, a real one, would take a stand-in's place.
             "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         }
     )
 
 
-def _install_provider(paths: Paths) -> None:
-    release = version("pulumi-kubernetes")
-    folder = paths.pulumi_home / "plugins" / f"resource-kubernetes-v{release}"
-    _install(folder / "pulumi-resource-kubernetes", _runner("headroom.local.kubernetes_standin"))
+def _install_provider(paths: Paths, package: str) -> None:
+    folder = paths.pulumi_home / "plugins" / f"resource-{package}-v{version(f'pulumi-{package}')}"
+    _install(folder / f"pulumi-resource-{package}", _runner(f"headroom.local.{package}_standin"))
 
 
 def _install_host(paths: Paths, engine: Engine) -> None:

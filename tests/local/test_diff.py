@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.local.kubernetes_standin.diff import Difference, differences
-from headroom.local.kubernetes_standin.property_path import Path, parse, replace, show
-from headroom.local.kubernetes_standin.values import Hidden, Object, Tree
+from headroom.local.kubernetes_standin.manifest import IDENTITY
+from headroom.local.standin.diff import Difference, differences
+from headroom.local.standin.property_path import Path, parse, replace, show
+from headroom.local.standin.values import Hidden, Object, Tree
 from tests.local.test_values import OBJECTS
 
 KEYS = st.text(min_size=1, max_size=6).filter(lambda key: key != "*")
@@ -59,7 +60,7 @@ def test_only_another_identity_replaces() -> None:
     """apiVersion, kind, name and namespace make another object; nothing else does."""
     old: Object = {"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "labels": {"a": "b"}}, "spec": 1}
     new: Object = {"apiVersion": "v2", "kind": "B", "metadata": {"name": "b", "namespace": "c", "labels": {}}, "spec": 2}
-    replacing = {show(found.path) for found in differences(old, new) if found.replaces}
+    replacing = {show(found.path) for found in differences(old, new) if found.path in IDENTITY}
     assert replacing == {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
 
 

@@ -36,19 +36,20 @@ def test_nothing_of_the_callers_pulumi_reaches_the_engine(own: Paths, monkeypatc
 
 
 def test_the_stand_ins_are_installed_once(own: Paths) -> None:
-    """The provider under its SDK's version, the language host beside it; a second call repairs, but rewrites nothing."""
+    """The providers under their SDKs' versions, the language host beside them; a second call repairs, but rewrites nothing."""
     engine = Engine(Path("/opt/pulumi/bin/pulumi"), "built", "3.259.0")
     environment(own, engine, Directory(own.out))
     plugins = own.pulumi_home / "plugins"
-    provider = plugins / f"resource-kubernetes-v{version('pulumi-kubernetes')}" / "pulumi-resource-kubernetes"
+    kubernetes = plugins / f"resource-kubernetes-v{version('pulumi-kubernetes')}" / "pulumi-resource-kubernetes"
+    cloudflare = plugins / f"resource-cloudflare-v{version('pulumi-cloudflare')}" / "pulumi-resource-cloudflare"
     host = plugins / "language-python-v3.259.0" / "pulumi-language-python"
-    before = [file.stat().st_ino for file in (provider, host)]
+    before = [file.stat().st_ino for file in (kubernetes, cloudflare, host)]
     environment(own, engine, Directory(own.out))
-    assert [file.stat().st_ino for file in (provider, host)] == before
+    assert [file.stat().st_ino for file in (kubernetes, cloudflare, host)] == before
     host.write_text("#!/other/python\n")
     environment(own, engine, Directory(own.out))
     assert "headroom.local.language_host" in host.read_text()
-    assert sorted(path.name for path in plugins.rglob("pulumi-*")) == [host.name, provider.name]
+    assert sorted(path.name for path in plugins.rglob("pulumi-*")) == [host.name, cloudflare.name, kubernetes.name]
 
 
 def test_the_official_host_is_preferred(own: Paths, tmp_path: Path) -> None:

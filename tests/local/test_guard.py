@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from headroom.local.kubernetes.kubeconfig import Kubeconfig
-from headroom.local.kubernetes_standin.guard import Refusal, permitted
+from headroom.local.kubernetes_standin.guard import permitted
+from headroom.local.standin.guard import Refusal
 from headroom.local.target import Cluster, Directory, decode, encode
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from headroom.local.kubernetes_standin.live import observe, overlay
-from headroom.local.kubernetes_standin.values import Hidden, Object, redact, reveal
+from headroom.local.standin.values import Hidden, Object, redact, reveal
 from tests.local.test_values import OBJECTS
 
 

@@ -4,14 +4,14 @@ from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.local.kubernetes_standin.values import (
+from headroom.local.kubernetes_standin.manifest import conceal
+from headroom.local.standin.values import (
     HIDDEN,
     SIGNATURE,
     UNKNOWN,
     Hidden,
     Object,
     Tree,
-    conceal,
     from_struct,
     has_secret,
     has_unknown,

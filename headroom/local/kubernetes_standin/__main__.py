@@ -6,13 +6,13 @@ from importlib.metadata import version
 
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from headroom.local.kubernetes_standin.provider import Provider, open_session
+from headroom.local.kubernetes_standin.provider import open_provider
 from headroom.local.plugin import serve
 
 
 def main() -> None:
     """Serve the engine whose address is the last argument."""
-    provider = Provider(open_session(sys.argv[-1], version("pulumi-kubernetes"), os.environ))
+    provider = open_provider(sys.argv[-1], version("pulumi-kubernetes"), os.environ)
     serve(
         lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server),
         leaving=lambda: None,

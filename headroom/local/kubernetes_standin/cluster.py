@@ -10,10 +10,12 @@ from typing import Any
 from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import Api, KindUnknown, Refused
 from headroom.local.kubernetes_standin.live import observe, overlay
-from headroom.local.kubernetes_standin.property_path import Path, replace
+from headroom.local.kubernetes_standin.manifest import conceal, identity
 from headroom.local.kubernetes_standin.rollout import NOTE_EVERY_S, POLL_S, Patience, wait_for_rollout
-from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen, StoreError, identity
-from headroom.local.kubernetes_standin.values import Object, Tree, conceal, has_unknown, reveal
+from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen
+from headroom.local.standin.errors import StoreError
+from headroom.local.standin.property_path import Path, replace
+from headroom.local.standin.values import Object, Tree, has_unknown, reveal
 
 MANAGER = "headroom"
 

@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import yaml
 
-from headroom.local.kubernetes_standin import property_path
 from headroom.local.kubernetes_standin.live import observe
-from headroom.local.kubernetes_standin.store import Call, Seen, StoreError, identity
-from headroom.local.kubernetes_standin.values import Object, redact
+from headroom.local.kubernetes_standin.manifest import identity
+from headroom.local.kubernetes_standin.store import Call, Seen
+from headroom.local.standin import property_path
+from headroom.local.standin.errors import StoreError
+from headroom.local.standin.values import Object, redact
 
 CLUSTER_SCOPED = "_cluster"
 OWNER = "# "

@@ -3,7 +3,8 @@
 import re
 from decimal import Decimal
 
-from headroom.local.kubernetes_standin.values import Hidden, Object, Tree, has_secret, redact, reveal
+from headroom.local.standin import observe as standin
+from headroom.local.standin.values import Hidden, Object, Tree, has_secret
 
 SUFFIXES: dict[str, Decimal] = {
     "": Decimal(1),
@@ -28,23 +29,8 @@ def _overlaid(live: Tree, inputs: Tree) -> Tree:
 
 
 def observe(inputs: Object, live: Object) -> Object:
-    """Return the inputs as they stand in the live object, in their own spelling where that means the same.
-
-    What the inputs do not name (a server's defaults, another's fields) is left out; so is what they name and the live
-    object lacks. Where the live object shows only a secret's digest, an equal digest means an equal value.
-    """
-    return {key: _observed(value, live[key]) for key, value in inputs.items() if key in live}
-
-
-def _observed(inputs: Tree, live: Tree) -> Tree:
-    match inputs, live:
-        case Hidden(value), _:
-            return inputs if redact(inputs) == live else Hidden(_observed(value, reveal(live)))
-        case dict(), dict():
-            return observe(inputs, live)
-        case list(), list() if len(inputs) == len(live):
-            return [_observed(mine, theirs) for mine, theirs in zip(inputs, live, strict=True)]
-    return inputs if _same(inputs, live) else live
+    """Return the inputs as they stand in the live object, in their own spelling where that means the same to Kubernetes."""
+    return standin.observe(inputs, live, _same)
 
 
 def _same(mine: Tree, live: Tree) -> bool:

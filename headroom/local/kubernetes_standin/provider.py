@@ -1,62 +1,41 @@
 """The provider's side of the engine's protocol: from gRPC messages to calls of a store, and back."""
 # ruff: noqa: N802, ARG002 the protocol names the methods and their arguments
 
-import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-    status_pb2,
-)
+from pulumi.runtime.proto import engine_pb2, provider_pb2, status_pb2
 
 from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import Refused, client
-from headroom.local.kubernetes_standin import property_path
 from headroom.local.kubernetes_standin.cluster import ClusterStore
-from headroom.local.kubernetes_standin.diff import Difference, differences
 from headroom.local.kubernetes_standin.directory import DirectoryStore
-from headroom.local.kubernetes_standin.guard import Refusal, permitted
-from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen, Store, StoreError, identity
-from headroom.local.kubernetes_standin.values import Object, conceal, from_struct, has_unknown, to_struct
-from headroom.local.target import VARIABLE, Directory
+from headroom.local.kubernetes_standin.guard import permitted, refused
+from headroom.local.kubernetes_standin.manifest import IDENTITY, conceal, identity
+from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen, Store
+from headroom.local.standin import property_path
+from headroom.local.standin.diff import differences
+from headroom.local.standin.errors import StoreError
+from headroom.local.standin.guard import Refusal
+from headroom.local.standin.provider import StandinProvider, diff_response, reported
+from headroom.local.standin.values import Object, from_struct, has_unknown, to_struct
+from headroom.local.target import Directory
 
 ROLLOUT_LIMIT_S = 300
 LIMIT_VARIABLE = "HEADROOM_ROLLOUT_TIMEOUT_S"
 LIMIT = re.compile(r"[0-9]+(\.[0-9]+)?")
 REQUIRED: tuple[property_path.Path, ...] = (("apiVersion",), ("kind",), ("metadata", "name"))
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-KINDS = {
-    "add": (provider_pb2.PropertyDiff.ADD, provider_pb2.PropertyDiff.ADD_REPLACE),
-    "delete": (provider_pb2.PropertyDiff.DELETE, provider_pb2.PropertyDiff.DELETE_REPLACE),
-    "update": (provider_pb2.PropertyDiff.UPDATE, provider_pb2.PropertyDiff.UPDATE_REPLACE),
-}
 
 
-@dataclass(frozen=True)
-class Session:
-    """One engine's use of the provider: where it may write, and what tells it to stop."""
-
-    engine: engine_pb2_grpc.EngineStub
-    target: Store | Refusal
-    release: str
-    cancelled: threading.Event
-
-
-def open_session(engine: str, release: str, environ: Mapping[str, str]) -> Session:
-    """Return the session with the engine at this address, its target chosen by the environment; nothing is contacted yet."""
+def open_provider(engine: str, release: str, environ: Mapping[str, str]) -> "Provider":
+    """Return the provider for the engine at this address, its target chosen by the environment; nothing is contacted yet."""
     cancelled = threading.Event()
-    stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine))
-    return Session(stub, _target(environ, cancelled), release, cancelled)
+    return Provider(engine, release, _target(environ, cancelled), cancelled)
 
 
 def _target(environ: Mapping[str, str], cancelled: threading.Event) -> Store | Refusal:
@@ -67,39 +46,17 @@ def _target(environ: Mapping[str, str], cancelled: threading.Event) -> Store | R
         return DirectoryStore(allowed.path)
     limit = environ.get(LIMIT_VARIABLE, str(ROLLOUT_LIMIT_S))
     if not LIMIT.fullmatch(limit):
-        return Refusal(f"{LIMIT_VARIABLE}={limit!r} is no number of seconds")
+        return refused(f"{LIMIT_VARIABLE}={limit!r} is no number of seconds")
     return ClusterStore(client(allowed), float(limit), cancelled)
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
+class Provider(StandinProvider):
     """Answers the engine; what is not here (schemas, functions, components) no program of this project uses."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def Handshake(
-        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ProviderHandshakeResponse:
-        """Return that secrets are understood."""
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return the version of the SDK that this stands in for."""
-        return plugin_pb2.PluginInfo(version=self.session.release)
-
-    def CheckConfig(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """Return the configuration as it is: the target comes from the environment alone."""
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Return no difference: no configuration makes objects others."""
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext) -> provider_pb2.ConfigureResponse:
-        """Return that secrets and previews are understood; warn if a target is named that will be refused."""
-        if isinstance(self.session.target, Refusal) and VARIABLE in os.environ:
-            self._log(engine_pb2.WARNING, "", f"an `up` would be refused: {self.session.target}")
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+    def __init__(self, engine: str, release: str, target: Store | Refusal, cancelled: threading.Event) -> None:
+        super().__init__(engine, release, target if isinstance(target, Refusal) else None)
+        self.target = target
+        self.cancelled = cancelled
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Return the manifest with a Secret's contents held secret, and what it lacks to be one."""
@@ -109,15 +66,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """Return where the inputs differ; another name or namespace is another object."""
         found = differences(from_struct(request.old_inputs), from_struct(request.news))
-        replaces = [property_path.show(difference.path) for difference in found if difference.replaces]
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=sorted({str(difference.path[0]) for difference in found}),
-            replaces=replaces,
-            deleteBeforeReplace=bool(replaces),
-            detailedDiff={property_path.show(difference.path): _detail(difference) for difference in found},
-            hasDetailedDiff=True,
-        )
+        return diff_response(found, lambda path: path in IDENTITY, delete_first=True)
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Return the object as the target has it; in a preview the inputs, after a rehearsal where there is a target."""
@@ -160,13 +109,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Return after telling every wait to end."""
-        self.session.cancelled.set()
+        self.cancelled.set()
         return empty_pb2.Empty()
 
     def _store(self) -> Store:
-        if isinstance(self.session.target, Refusal):
-            raise StoreError(str(self.session.target))
-        return self.session.target
+        if isinstance(self.target, Refusal):
+            raise StoreError(str(self.target))
+        return self.target
 
     def _rehearse(
         self,
@@ -176,31 +125,25 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         create: bool,
         ignored: tuple[property_path.Path, ...],
     ) -> None:
-        if not isinstance(self.session.target, Refusal):
+        if not isinstance(self.target, Refusal):
             with _reported(context, call.manifest):
-                self.session.target.rehearse(call, create=create, ignored=ignored)
+                self.target.rehearse(call, create=create, ignored=ignored)
 
     def _call(self, urn: str, manifest: Object) -> Call:
         return Call(
             urn,
             manifest,
-            note=lambda text: self._log(engine_pb2.INFO, urn, text, passing=True),
-            warn=lambda text: self._log(engine_pb2.WARNING, urn, text),
+            note=lambda text: self.log(engine_pb2.INFO, urn, text, passing=True),
+            warn=lambda text: self.log(engine_pb2.WARNING, urn, text),
         )
-
-    def _log(self, severity: engine_pb2.LogSeverity.ValueType, urn: str, text: str, *, passing: bool = False) -> None:
-        self.session.engine.Log(engine_pb2.LogRequest(severity=severity, urn=urn, message=text, ephemeral=passing))
 
 
 @contextmanager
 def _reported(context: grpc.ServicerContext, manifest: Object) -> Iterator[None]:
     """Turn what a store raises into answers that the engine shows as they are."""
     try:
-        yield
-    except (StoreError, Refused, ToolFailed) as failure:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(failure))
-    except OSError as failure:
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the target cannot be written or read: {failure}")
+        with reported(context, Refused, ToolFailed):
+            yield
     except NotReadyError as failure:
         _abort_partial(context, failure, manifest)
 
@@ -239,10 +182,6 @@ def _failures(manifest: Object) -> Iterator[provider_pb2.CheckFailure]:
         and not (isinstance(namespace, str) and DNS_LABEL.fullmatch(namespace))
     ):
         yield provider_pb2.CheckFailure(property="metadata.namespace", reason=f"{namespace!r} is not a namespace's name")
-
-
-def _detail(difference: Difference) -> provider_pb2.PropertyDiff:
-    return provider_pb2.PropertyDiff(kind=KINDS[difference.kind][difference.replaces], inputDiff=True)
 
 
 def _id(manifest: Object) -> str:

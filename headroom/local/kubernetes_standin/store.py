@@ -4,12 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from headroom.local.kubernetes_standin.property_path import Path
-from headroom.local.kubernetes_standin.values import Object
-
-
-class StoreError(Exception):
-    """An operation that did nothing; the text is for the user."""
+from headroom.local.standin.property_path import Path
+from headroom.local.standin.values import Object
 
 
 class NotReadyError(Exception):
@@ -61,11 +57,3 @@ class Store(Protocol):
 
     def read(self, call: Call) -> Seen | None:
         """Return what is there, None for nothing."""
-
-
-def identity(manifest: Object) -> tuple[str, str, str | None, str]:
-    """Return apiVersion, kind, namespace (None where the manifest has none) and name of a checked manifest."""
-    metadata = manifest["metadata"]
-    fields = metadata if isinstance(metadata, dict) else {}
-    namespace = fields.get("namespace")
-    return str(manifest["apiVersion"]), str(manifest["kind"]), str(namespace) if namespace else None, str(fields["name"])

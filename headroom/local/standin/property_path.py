@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from headroom.local.kubernetes_standin.values import Tree
+from headroom.local.standin.values import Tree
 
 Path = tuple[str | int, ...]
 

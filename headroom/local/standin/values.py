@@ -25,7 +25,6 @@ UNKNOWNS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-SECRET_FIELDS = ("data", "stringData")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _marked(tree: Tree) -> Any:
 
 
 def reveal(tree: Tree) -> Any:
-    """Return the tree with every secret in clear: for the API server only."""
+    """Return the tree with every secret in clear: never for a file or a log."""
     match tree:
         case Hidden(value):
             return reveal(value)
@@ -114,18 +113,6 @@ def _digested(tree: Tree) -> Any:
             return [_digested(item) for item in tree]
     text = tree if isinstance(tree, str) else json.dumps(tree)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def conceal(manifest: Object) -> Object:
-    """Return the manifest with the contents of a Secret held secret, whether or not the program marked them."""
-    if manifest.get("kind") != "Secret":
-        return manifest
-    hidden = {
-        field: Hidden(value)
-        for field in SECRET_FIELDS
-        if (value := manifest.get(field)) is not None and not isinstance(value, Hidden)
-    }
-    return manifest | hidden
 
 
 def has_unknown(tree: Tree) -> bool:

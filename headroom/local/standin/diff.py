@@ -4,13 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from headroom.local.kubernetes_standin.property_path import Path
-from headroom.local.kubernetes_standin.values import Hidden, Object, Tree
+from headroom.local.standin.property_path import Path
+from headroom.local.standin.values import Hidden, Object, Tree
 
 Step = TypeVar("Step", str, int)
-
-# An object is these four; with another of them it is another object. What else is immutable the server knows, and says.
-IDENTITY: frozenset[Path] = frozenset({("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")})
 
 
 @dataclass(frozen=True)
@@ -19,11 +16,6 @@ class Difference:
 
     path: Path
     kind: Literal["add", "delete", "update"]
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the new version is another object."""
-        return self.path in IDENTITY
 
 
 def differences(old: Object, new: Object) -> tuple[Difference, ...]:
