@@ -34,14 +34,38 @@ class WeekOfPeaks(Frozen):
     maximum: int
 
 
+class Interval(Frozen):
+    """Sessions between which a figure lies with nine chances in ten, as far as the past tells."""
+
+    low: int = Field(ge=0)
+    high: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"the interval's low end {self.low} is above its high end {self.high}")
+        return self
+
+
 class Extreme(Frozen):
-    """The 95% quantile of the maximum over the horizon, from a Gumbel fit to daily maxima."""
+    """The 95% quantile of the maximum over the horizon, from daily maxima; `Backtest` says how often it held."""
 
     q95: int = Field(ge=0)
     days_fitted: int = Field(ge=2)
     days_ahead: int = Field(ge=1)
     """Busy days within the lock's validity; the quantile is that of their maximum."""
     method: str
+    interval: Interval | None = None
+    """Of the quantile itself: days drawn again and fitted anew. Absent with fewer than nine weeks."""
+
+
+class Holiday(Frozen):
+    """A day within the lock's validity on which the load is assumed to be another than the history shows."""
+
+    day: date
+    name: str
+    multiplier: float = Field(gt=0, le=10)
+    """The load as a multiple of that of the same weekday. Assumed: thirteen weeks cannot show it."""
 
 
 class Estimate(Frozen):
@@ -115,6 +139,8 @@ class Candidate(Frozen):
     """Origins whose next week stayed at or below the bound."""
     bound: int = Field(ge=0)
     """What it says now, of the week after the data."""
+    weight: float = Field(default=0, ge=0, le=1)
+    """What it counts for in the bound that is used; the baseline counts for nothing there, it is the peak's floor."""
 
 
 class Backtest(Frozen):
@@ -128,12 +154,18 @@ class Backtest(Frozen):
     """Weeks forecast, one after another."""
     candidates: tuple[Candidate, ...]
     chosen: str
-    """The candidate with the least score."""
+    """The candidate with the greatest weight."""
+    bound_score: float = Field(default=0, ge=0)
+    """Mean pinball loss of the candidates' weighted mean, as it would have been weighted then."""
+    bound_held: int = Field(default=0, ge=0)
+    """Origins whose next week stayed at or below that mean: 95% is aimed at."""
     held: int = Field(ge=0)
-    """Origins whose next week stayed at or below the peak as it would have been chosen then."""
+    """Origins whose next week stayed at or below the peak as it would have been then: that mean, or the highest of 13 weeks."""
     extreme_origins: int = Field(default=0, ge=0)
     """Weeks from which the 95% quantile of the maximum over the horizon could be compared with what came; they overlap."""
+    extreme_score: float = Field(default=0, ge=0)
     extreme_held: int = Field(default=0, ge=0)
+    """Of these, the ones whose maximum stayed at or below the quantile: 95% is aimed at."""
 
 
 class LagGrowth(Frozen):
@@ -174,6 +206,9 @@ class VerticalForecast(Frozen):
     """Concurrent sessions at the forecast peak, at the end of the data."""
     statistic: str
     """What the peak is: the law and the data behind it."""
+    next_week: Interval | None = None
+    """The 99.9% quantile of the week after the data, before holidays. The peak is its high end, or the highest of the last weeks
+    where that is more. Absent with fewer than nine weeks."""
     weekly: tuple[WeekOfPeaks, ...] = ()
     extreme: Extreme | None = None
     measured_burst: float | None = Field(default=None, ge=1)
@@ -182,6 +217,8 @@ class VerticalForecast(Frozen):
     """Sessions on average over all hours, closed ones included: what minutes are billed by. None where nobody knows."""
     lag: LagGrowth
     known_peaks: tuple[KnownPeak, ...] = ()
+    holidays: tuple[Holiday, ...] = ()
+    """Those within the lock's validity; the highest multiplier above 1 is in `peak`, `extreme` and that weekday's known peaks."""
     demand: Demand | None = None
     """Absent where fewer than four full weeks are known."""
     backtest: Backtest | None = None

@@ -87,7 +87,9 @@ def _load(value: Any, where: str) -> Load:
         value,
         where,
         frozenset({"basis", "source", "peak", "statistic", "lag"}),
-        frozenset({"weekly", "extreme", "measured_burst", "known_peaks", "demand", "backtest", "mean_sessions"}),
+        frozenset(
+            {"weekly", "next_week", "extreme", "measured_burst", "known_peaks", "holidays", "demand", "backtest", "mean_sessions"}
+        ),
     )
     lag = documents.members(
         load["lag"], f"{where}.lag", frozenset({"seconds", "ratio", "quiet_sessions", "basis", "source"}), frozenset()
@@ -106,7 +108,7 @@ def _load(value: Any, where: str) -> Load:
 def _extreme(value: Any, where: str) -> float:
     if value is None:
         return 0.0
-    extreme = documents.members(value, where, frozenset({"q95", "days_fitted", "days_ahead", "method"}))
+    extreme = documents.members(value, where, frozenset({"q95", "days_fitted", "days_ahead", "method"}), frozenset({"interval"}))
     return documents.number(extreme["q95"], f"{where}.q95", 0)
 
 

@@ -26,7 +26,7 @@ def forecast(
         typer.Option(
             "--history",
             metavar="PATH",
-            help="Calls (.csv, .parquet), or a .yaml that lists sources or declares the load.",
+            help="Calls (.csv, .parquet, s3://BUCKET/KEY), or a .yaml that lists sources or declares the load.",
         ),
     ],
 ) -> None:
@@ -36,6 +36,8 @@ def forecast(
     """
     settings: Settings = context.obj
     with errors_as_exit_codes():
+        from capacity.lag_plan import lag_seconds, lag_stages
+        from capacity.planner import longest_lag
         from capacity.spec import LiveVertical
         from headroom.forecast.declared import declared_lock, declares
         from headroom.forecast.lock import forecast_from, lock_text, write_lock
@@ -52,7 +54,8 @@ def forecast(
                 history,
                 environment,
                 as_of=as_of,
-                lag_s=spec.scaling.lag.value,
+                lag_s=lag_seconds(lag_stages(spec.scaling, 1, 1)),
+                lag_of=lambda made: longest_lag(spec, made),
                 zone=spec.zone,
                 known_verticals=live,
                 progress=settings.say,

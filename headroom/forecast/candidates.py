@@ -1,4 +1,4 @@
-"""Ways to bound the next week's peak from the weeks before it."""
+"""Ways to bound what the weeks ahead will reach, from the weeks before."""
 
 import math
 from collections.abc import Callable
@@ -7,89 +7,115 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headroom.forecast.extreme import gumbel, highest_of
+from headroom.forecast import levels
+from headroom.forecast.daily import DailyLaw, Tops, daily_law, follow
+from headroom.forecast.levels import WINDOW, Logs
+from headroom.forecast.student import student_quantile
 
 SHARE = 0.95
-"""Weeks that are to stay at or below a bound."""
-WINDOW = 13
-_LEAST_KNOWN = 4
-"""Weeks that a point forecast is made from at least."""
-_SMOOTHING = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+"""Of what comes, the part that is to stay at or below a bound."""
 HIGHEST = f"highest of the last {WINDOW} weeks"
+_FIRST_ERROR = 2
+"""The first week whose forecast counts: one from a single week says little."""
+_FADING = 0.95
+"""What an error still counts a week later."""
+_PRIOR = 6.0
+"""Errors that the spread of single days counts for: few weeks say little of their own spread."""
 
 Peaks = NDArray[np.int64]
 """The 99.9% quantile of each week, oldest first."""
 
 
 @dataclass(frozen=True)
+class Target:
+    """What is bounded: the highest load of some time that begins with the week after an origin."""
+
+    base: Logs
+    """The weekly level that the point forecasts follow: of each week, its own highest."""
+    tops: Tops
+    came: NDArray[np.int64]
+    """What came, by the number of weeks known at the origin; shorter than the weeks where it needs several of them."""
+    days: int
+
+    @property
+    def weeks(self) -> int:
+        """The weeks after an origin at whose end it is known what came."""
+        return -(-self.days // 7)
+
+
+@dataclass(frozen=True)
 class Method:
-    """A candidate: its name, and its bounds of every week from `first` on, the last of them a week not yet seen."""
+    """A candidate: its name, and the point forecast that its bounds are made from; None for the law of single days."""
 
     name: str
-    bounds: Callable[[Peaks, int], list[float]]
-
-
-def _highest(weeks: Peaks, first: int) -> list[float]:
-    return [float(weeks[max(0, origin - WINDOW) : origin].max()) for origin in range(first, len(weeks) + 1)]
-
-
-def _gumbel(weeks: Peaks, first: int) -> list[float]:
-    windows = [weeks[max(0, origin - WINDOW) : origin] for origin in range(first, len(weeks) + 1)]
-    return [highest_of(*gumbel(window), 1, SHARE) for window in windows]
-
-
-def _last(window: Peaks) -> float:
-    return float(window[-1])
-
-
-def _smoothed(window: Peaks) -> float:
-    # The share of the newest week is the one that would have served best within the window.
-    best, level_of_best = math.inf, 0.0
-    for share in _SMOOTHING:
-        level, squares = float(window[0]), 0.0
-        for week in window[1:].tolist():
-            squares += (week - level) ** 2
-            level += share * (week - level)
-        if squares < best:
-            best, level_of_best = squares, level
-    return level_of_best
-
-
-def _theta(window: Peaks) -> float:
-    # Assimakopoulos and Nikolopoulos, International Journal of Forecasting 16, 2000: smoothing with half of the
-    # line's slope as drift (so shown by Hyndman and Billah, the same journal 19, 2003).
-    place = np.arange(len(window)) - (len(window) - 1) / 2
-    slope = float((place * window).sum() / (place**2).sum())
-    return _smoothed(window) + slope / 2
-
-
-def conformal(point: Callable[[Peaks], float]) -> Callable[[Peaks, int], list[float]]:
-    """Return the bounds that past errors of a point forecast give it.
-
-    Each earlier week's ratio of what came to what was forecast from the weeks before it is known; the bound is the
-    forecast times the ceil(0.95 (n + 1))-th smallest of the n ratios (split conformal: Vovk, Gammerman and Shafer,
-    2005). With fewer than 19 it is the largest, which exchangeable weeks pass once in n + 1.
-    """
-
-    def bounds(weeks: Peaks, first: int) -> list[float]:
-        origins = range(_LEAST_KNOWN, len(weeks) + 1)
-        points = [max(1.0, point(weeks[max(0, origin - WINDOW) : origin])) for origin in origins]
-        ratios = [week / expected for week, expected in zip(weeks[_LEAST_KNOWN:].tolist(), points, strict=False)]
-        found = []
-        for origin in range(first, len(weeks) + 1):
-            known = sorted(ratios[: origin - _LEAST_KNOWN])
-            place = min(len(known), math.ceil(SHARE * (len(known) + 1)))
-            found.append(points[origin - _LEAST_KNOWN] * known[place - 1])
-        return found
-
-    return bounds
+    point: Callable[[Logs], Logs] | None
 
 
 METHODS = (
-    Method(HIGHEST, _highest),
-    Method(f"Gumbel of the last {WINDOW} weeks", _gumbel),
-    Method("last week, conformal", conformal(_last)),
-    Method("exponential smoothing, conformal", conformal(_smoothed)),
-    Method("Theta, conformal", conformal(_theta)),
+    Method("last week (seasonal naive)", levels.last),
+    Method(f"mean of the last {WINDOW} weeks", levels.mean),
+    Method("exponential smoothing", levels.smoothed),
+    Method("damped trend (ETS)", levels.damped),
+    Method("Theta", levels.theta),
+    Method("Gumbel on daily maxima", None),
 )
-"""The first one is the baseline: no chosen bound goes below it."""
+
+
+def next_week(peaks: Peaks, tops: Tops) -> Target:
+    """Return the next week's peak as a target."""
+    return Target(_logs(peaks), tops, peaks, 7)
+
+
+def horizon(tops: Tops, days: int) -> Target:
+    """Return the highest load of some days ahead as a target."""
+    flat = tops.ravel()
+    came = [int(flat[first : first + days].max()) for first in range(0, len(flat) - days + 1, 7)]
+    return Target(_logs(tops.max(axis=1)), tops, np.array(came, dtype=np.int64), days)
+
+
+def bounds(target: Target, first: int, share: float = SHARE) -> NDArray[np.float64]:
+    """Return the bounds of every method (rows) at every origin from `first` on, the last of them with all weeks known.
+
+    The bound of a point forecast is the forecast times exp(t s): t is Student's quantile, s the spread of its errors so far, each
+    the logarithm of what came over what was forecast, fading by 5% a week. Errors over several weeks overlap, and count
+    for one in that many. To s belongs what the law of single days says of it, as if that were six errors more: with eight weeks
+    known a spread from these alone would be a guess. It also says by how much the highest of several weeks is above that of one.
+    """
+    origins = range(first, len(target.base) + 1)
+    points = [method.point(target.base) for method in METHODS if method.point is not None]
+    errors = [_logs(target.came) - point[: len(target.came)] for point in points]
+    found = np.empty((len(METHODS), len(origins)))
+    for place, origin in enumerate(origins):
+        one, ahead = _laws(target, origin)
+        # The single days' maxima may lie above the weekly statistic that is bounded (99.9% of its minutes).
+        window = slice(max(0, origin - WINDOW), origin)
+        lower = float(np.mean(target.base[window] - _logs(target.tops[window].max(axis=1))))
+        above = math.log(ahead.quantile(0.5) / one.quantile(0.5)) if target.weeks > 1 else 0.0
+        known = max(_FIRST_ERROR, min(origin - target.weeks + 1, len(target.came)))
+        for row, (point, error) in enumerate(zip(points, errors, strict=True)):
+            margin = _margin(error[_FIRST_ERROR:known] - above, ahead.spread, target.weeks, share)
+            found[row, place] = math.exp(point[origin] + above + margin)
+        found[-1, place] = ahead.quantile(share) * math.exp(lower)
+    return found
+
+
+def _laws(target: Target, origin: int) -> tuple[DailyLaw, DailyLaw]:
+    followed = follow(target.tops[:origin])
+    if followed is None:
+        nothing = DailyLaw(1.0, 1e-9, np.ones(1), np.ones(1, dtype=np.int64))
+        return nothing, nothing
+    return daily_law(followed, 1, 7), daily_law(followed, target.weeks, target.days)
+
+
+def _margin(errors: Logs, spread: float, weeks: int, share: float) -> float:
+    fading = _FADING ** np.arange(len(errors))[::-1]
+    total = fading.sum()
+    worth = float(total**2 / (fading**2).sum()) / weeks if len(errors) else 0.0
+    variance = float((fading * errors**2).sum() / total) if len(errors) else 0.0
+    deviation = math.sqrt((worth * variance + _PRIOR * spread**2) / (worth + _PRIOR))
+    return student_quantile(share, worth + _PRIOR) * deviation
+
+
+def _logs(sessions: NDArray[np.int64]) -> Logs:
+    logs: Logs = np.log(np.maximum(sessions, 1))
+    return logs

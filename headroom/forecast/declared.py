@@ -7,6 +7,7 @@ from pydantic import Field
 
 from capacity.figures import Frozen
 from capacity.lock import ForecastLock, VerticalForecast
+from headroom.forecast.s3 import in_s3
 from headroom.located import child, read_document, validated
 
 
@@ -27,7 +28,8 @@ class Declaration(Frozen):
 
 def declares(path: Path) -> bool:
     """Return whether a file declares a load rather than naming its history; raises BadInput where it is no YAML."""
-    return path.suffix in (".yaml", ".yml") and child(read_document(path, str(path))[1], "declared") is not None
+    here = path.suffix in (".yaml", ".yml") and in_s3(path) is None
+    return here and child(read_document(path, str(path))[1], "declared") is not None
 
 
 def declared_lock(path: Path, environment: str) -> ForecastLock:

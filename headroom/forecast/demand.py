@@ -28,11 +28,11 @@ class Calls:
 
 
 def demand(history: VerticalHistory, weeks: FullWeeks, from_day: date, horizon_days: int) -> Demand | None:
-    """Return the demand statistics of some full weeks; None with fewer than four of them or no call that ended.
+    """Return the demand statistics of some full weeks; None with fewer than four of them, no call that ended, or outlines alone.
 
     Intervals hold 95% of a thousand draws of whole days, each among those of its weekday, with a fixed seed.
     """
-    if len(weeks.mondays) < LEAST_WEEKS:
+    if history.outlined or len(weeks.mondays) < LEAST_WEEKS:
         return None
     arrivals = count_starts(history.starts_ms, weeks)
     begun = (history.starts_ms >= arrivals.marks[0]) & (history.starts_ms < arrivals.marks[-1])

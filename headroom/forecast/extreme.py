@@ -65,5 +65,5 @@ def extreme(days: tuple[date, ...], maxima: Sessions, from_day: date, horizon_da
         q95=math.ceil(highest_of(location, scale, ahead, 0.95) - 1e-9),
         days_fitted=len(fitted),
         days_ahead=ahead,
-        method="Gumbel by L-moments on the daily maxima of the busy weekdays",
+        method="Gumbel by L-moments on the daily maxima of the busy weekdays; not tried on the past",
     )

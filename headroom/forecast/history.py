@@ -29,6 +29,16 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class HolidayRule:
+    """Whose public holidays they are, and how busy one is assumed to be."""
+
+    country: str
+    subdivision: str | None
+    multiplier: float
+    """The load of a holiday as a multiple of that of the same weekday."""
+
+
+@dataclass(frozen=True)
 class VerticalHistory:
     """The calls of one vertical; the two arrays go together and are sorted by start."""
 
@@ -41,6 +51,11 @@ class VerticalHistory:
     source: str
     still_open: Places = field(default_factory=no_places)
     """Calls that had not ended when the data did; their `ends_ms` is when they were last seen."""
+    outlined: bool = False
+    """They are no calls, but spans with the same concurrency in every minute: starts and lengths say nothing."""
+    holidays: frozenset[date] = frozenset()
+    """Its days that were holidays: no weekly figure is taken from them."""
+    holiday_rule: HolidayRule | None = None
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,29 @@ import numpy as np
 
 from capacity.figures import Basis
 from capacity.lock import DataSource
+from headroom.forecast.calendars import holidays_within
 from headroom.forecast.calls import Rows, Spans, read_calls
 from headroom.forecast.counts import cells_digest, dataset_cells, file_cells, place_starts, read_bins
 from headroom.forecast.durations import describe, lognormal_ms
 from headroom.forecast.errors import BadHistory
 from headroom.forecast.generate import generate
-from headroom.forecast.history import Coverage, History, VerticalHistory
+from headroom.forecast.history import Coverage, History, HolidayRule, VerticalHistory
 from headroom.forecast.manifest import (
     CallsSource,
     CountsSource,
     GeneratedSource,
+    Holidays,
     Manifest,
     Recorded,
+    Source,
+    Sourced,
     StartsSource,
+    WarehouseSource,
     read_manifest,
 )
+from headroom.forecast.s3 import in_s3, local_file
 from headroom.forecast.tables import file_digest
+from headroom.forecast.warehouse import read_warehouse
 from headroom.forecast.zones import shift_weeks
 
 
@@ -52,15 +59,16 @@ def load_history(
     known_verticals: frozenset[str] = frozenset(),
     progress: Callable[[str], None] = lambda _: None,
 ) -> History:
-    """Return the call history in a CSV or Parquet file of calls, or of the sources in a manifest (.yaml).
+    """Return the call history in a CSV or Parquet file of calls, here or in S3, or of the sources in a manifest (.yaml).
 
     `zone` is that of the weeks of a source which names none. With known verticals given, a call of another
     one is rejected, and a manifest that names another one is refused. `progress` gets a line a source.
 
     Raises BadHistory with the file, the place in it and what to do.
     """
-    if path.suffix in (".csv", ".parquet"):
-        manifest = Manifest(sources=(CallsSource(kind="calls", path=path.name),))
+    remote = in_s3(path)
+    if remote or path.suffix in (".csv", ".parquet"):
+        manifest = Manifest(sources=(CallsSource(kind="calls", path=remote or path.name),))
     elif path.suffix in (".yaml", ".yml"):
         manifest = read_manifest(path)
     else:
@@ -75,6 +83,8 @@ def load_history(
         setting = _Setting(path.parent, f"{path}: sources[{place}]", as_of, zone, known_verticals)
         _refuse_unknown(setting, source.vertical)
         loaded = _load(source, setting)
+        if not isinstance(source, GeneratedSource) and source.holidays is not None:
+            loaded = _with_holidays(loaded, source.holidays, setting.where)
         for name in loaded.verticals:
             if name in verticals:
                 raise BadHistory(
@@ -88,28 +98,31 @@ def load_history(
     return History(verticals, tuple(accounts))
 
 
-def _load(source: CallsSource | StartsSource | CountsSource | GeneratedSource, setting: _Setting) -> _Loaded:
+def _load(source: Source, setting: _Setting) -> _Loaded:
     if isinstance(source, GeneratedSource):
         return _generated(source, setting)
+    if isinstance(source, WarehouseSource):
+        return _warehouse(source, setting)
     if isinstance(source, CountsSource):
         return _counts(source, setting)
     return _rows(source, setting)
 
 
 def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
-    path = setting.folder / source.path
     zone = source.zone or setting.zone
     only_starts = isinstance(source, StartsSource)
-    rows = read_calls(
-        path,
-        as_of=setting.as_of,
-        week_zone=zone,
-        naive_zone=source.zone,
-        vertical=source.vertical,
-        known_verticals=setting.known_verticals,
-        covers=_covered(source),
-        only_starts=only_starts,
-    )
+    with local_file(setting.folder, source.path) as path:
+        rows = read_calls(
+            path,
+            as_of=setting.as_of,
+            week_zone=zone,
+            naive_zone=source.zone,
+            vertical=source.vertical,
+            known_verticals=setting.known_verticals,
+            covers=_covered(source),
+            only_starts=only_starts,
+        )
+        digest = file_digest(path)
     assumed: tuple[str, ...] = ()
     if isinstance(source, StartsSource):
         rng = np.random.default_rng(source.seed)
@@ -125,9 +138,7 @@ def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
     weeks, covers = _shift(source, rows.covers, setting.as_of)
     text = _text(source, source.path, assumed, weeks)
     basis: Basis = "assumed" if assumed else "measured"
-    if rows.open_too_long:
-        lost = "open calls: their ends may be lost, for none that ended was as long; each is one session to the data's end"
-        assumed = (*assumed, f"{rows.open_too_long:,} {lost}")
+    assumed += _lost_ends(rows.open_too_long)
     return _Loaded(
         {
             name: _moved(VerticalHistory(zone, covers, spans.starts_ms, spans.ends_ms, basis, text, spans.still_open), weeks)
@@ -136,7 +147,7 @@ def _rows(source: CallsSource | StartsSource, setting: _Setting) -> _Loaded:
         DataSource(
             name=source.path,
             kind=source.kind,
-            digest=file_digest(path),
+            digest=digest,
             rows=rows.rows,
             used=rows.used,
             rejected=rows.rejected,
@@ -155,8 +166,9 @@ def _counts(source: CountsSource, setting: _Setting) -> _Loaded:
         digest = cells_digest(cells)
     else:
         name = source.path or ""
-        cells = file_cells(setting.folder / name, start, count)
-        digest = file_digest(setting.folder / name)
+        with local_file(setting.folder, name) as path:
+            cells = file_cells(path, start, count)
+            digest = file_digest(path)
     bins = read_bins(
         cells,
         where=f"{setting.where} ({name})",
@@ -190,6 +202,36 @@ def _counts(source: CountsSource, setting: _Setting) -> _Loaded:
     )
 
 
+def _warehouse(source: WarehouseSource, setting: _Setting) -> _Loaded:
+    zone = source.zone or setting.zone
+    found = read_warehouse(
+        source,
+        folder=setting.folder,
+        where=setting.where,
+        as_of=setting.as_of,
+        week_zone=zone,
+        known_verticals=setting.known_verticals,
+        covers=_covered(source),
+    )
+    text = _text(source, found.name, (), 0)
+    return _Loaded(
+        {
+            name: VerticalHistory(zone, found.covers, spans.starts_ms, spans.ends_ms, "measured", text, outlined=True)
+            for name, spans in found.by_vertical.items()
+        },
+        DataSource(
+            name=found.name,
+            kind="calls",
+            digest=found.digest,
+            rows=found.rows,
+            used=found.rows - sum(found.rejected.values()),
+            rejected=found.rejected,
+            open=found.open,
+            assumed=_lost_ends(found.open_too_long),
+        ),
+    )
+
+
 def _generated(source: GeneratedSource, setting: _Setting) -> _Loaded:
     spans, covers = generate(source, setting.as_of)
     sha = hashlib.sha256(np.stack([spans.starts_ms, spans.ends_ms]).astype("<i8").tobytes()).hexdigest()
@@ -219,7 +261,25 @@ def _moved(recorded: VerticalHistory, weeks: int) -> VerticalHistory:
     return replace(recorded, starts_ms=starts[order], ends_ms=ends[order], still_open=still_open)
 
 
-def _covered(source: Recorded) -> Coverage | None:
+def _with_holidays(loaded: _Loaded, calendar: Holidays, where: str) -> _Loaded:
+    rule = HolidayRule(calendar.country, calendar.subdivision, calendar.multiplier)
+    by = timedelta(weeks=loaded.account.shifted_weeks)
+    verticals = {}
+    for name, vertical in loaded.verticals.items():
+        # Looked up where the days were before an example's data was moved.
+        known = holidays_within(rule, Coverage(vertical.covers.first - by, vertical.covers.end - by), where)
+        verticals[name] = replace(vertical, holidays=frozenset(day + by for day in known), holiday_rule=rule)
+    whose = f"{rule.country} {rule.subdivision}" if rule.subdivision else rule.country
+    said = f"holidays of {whose}: left out of the weeks; one brings {rule.multiplier:g} times the load of its weekday"
+    return _Loaded(verticals, loaded.account.model_copy(update={"assumed": (*loaded.account.assumed, said)}))
+
+
+def _lost_ends(calls: int) -> tuple[str, ...]:
+    lost = "open calls: their ends may be lost, for none that ended was as long; each is one session to the data's end"
+    return (f"{calls:,} {lost}",) if calls else ()
+
+
+def _covered(source: Sourced) -> Coverage | None:
     return Coverage(source.covers.first, source.covers.last + timedelta(days=1)) if source.covers else None
 
 
@@ -231,7 +291,7 @@ def _shift(source: Recorded, covers: Coverage, as_of: date) -> tuple[int, Covera
     return weeks, Coverage(covers.first + by, covers.end + by)
 
 
-def _text(source: Recorded, name: str, assumed: tuple[str, ...], weeks: int) -> str:
+def _text(source: Sourced, name: str, assumed: tuple[str, ...], weeks: int) -> str:
     parts = [f"{source.source} ({name})" if source.source else name]
     if assumed:
         parts.append("call lengths assumed")
@@ -248,7 +308,9 @@ def _refuse_unknown(setting: _Setting, vertical: str | None) -> None:
 
 def _line(loaded: _Loaded) -> str:
     account = loaded.account
-    calls = sum(len(vertical.starts_ms) for vertical in loaded.verticals.values())
+    # A row of counts is many calls; of calls that stayed in a warehouse only an outline came here.
+    by_rows = account.kind != "counts"
+    calls = account.used if by_rows else sum(len(vertical.starts_ms) for vertical in loaded.verticals.values())
     text = f"{', '.join(sorted(loaded.verticals))}: {calls:,} calls from {account.name}"
     if account.open:
         text += f", {account.open:,} of them still open"

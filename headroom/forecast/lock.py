@@ -1,6 +1,7 @@
 """From a history to the forecast lock."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from capacity.lock import ForecastLock, VerticalForecast, WeekOfPeaks
+from capacity.lock import Backtest, Extreme, ForecastLock, Interval, VerticalForecast, WeekOfPeaks
 from headroom.forecast.backtest import Trial, backtest, trial, whole
-from headroom.forecast.candidates import METHODS
+from headroom.forecast.calendars import holidays_ahead, with_holidays
+from headroom.forecast.candidates import METHODS, horizon, next_week
 from headroom.forecast.concurrency import count_minutes
 from headroom.forecast.demand import demand
 from headroom.forecast.errors import NotEnoughHistory
@@ -21,7 +23,17 @@ from headroom.forecast.history import Coverage, History, VerticalHistory
 from headroom.forecast.known_peaks import known_peaks
 from headroom.forecast.lag import lag_growth
 from headroom.forecast.load import load_history
-from headroom.forecast.weekly import WEEKS, FullWeeks, daily_maxima, last_full_weeks, mean_sessions, measured_burst, week_of_peaks
+from headroom.forecast.redraw import redrawn
+from headroom.forecast.weekly import (
+    WEEKS,
+    FullWeeks,
+    daily_maxima,
+    last_full_weeks,
+    mean_sessions,
+    measured_burst,
+    week_of_peaks,
+    without_days,
+)
 from headroom.forecast.zones import midnight_ms
 
 LEAST_WEEKS = 2
@@ -35,17 +47,26 @@ def forecast_from(
     *,
     as_of: date,
     lag_s: float,
+    lag_of: Callable[[ForecastLock], float] = lambda _: 0.0,
     zone: str,
     known_verticals: frozenset[str],
     valid_days: int = 28,
     progress: Callable[[str], None],
 ) -> ForecastLock:
-    """Return the sealed lock of an environment from a history file, by `load_history` and `forecast`."""
+    """Return the sealed lock of an environment from a history file, by `load_history` and `forecast`.
+
+    The scaling lag can depend on how many replicas the load asks for: where `lag_of` a lock is longer than the `lag_s` that it
+    was made with, it is made again with that.
+    """
     history = load_history(path, as_of=as_of, zone=zone, known_verticals=known_verticals, progress=progress)
     silent = sorted(known_verticals - history.verticals.keys())
     if silent:
         progress(f"{', '.join(silent)}: no history, so not in the lock")
-    return forecast(environment, history, as_of=as_of, lag_s=lag_s, valid_days=valid_days)
+    lock = forecast(environment, history, as_of=as_of, lag_s=lag_s, valid_days=valid_days)
+    while (longer := lag_of(lock)) > lag_s:
+        lag_s = longer
+        lock = forecast(environment, history, as_of=as_of, lag_s=lag_s, valid_days=valid_days)
+    return lock
 
 
 def forecast(environment: str, history: History, *, as_of: date, lag_s: float, valid_days: int = 28) -> ForecastLock:
@@ -109,26 +130,52 @@ def _forecast_vertical(name: str, history: VerticalHistory, data_end: date, lag_
         )
     known_ms = midnight_ms(known.mondays[0], history.zone)
     recorded = count_minutes(history.starts_ms, history.ends_ms, known_ms, midnight_ms(history.covers.end, history.zone))
-    minutes = recorded.between(midnight_ms(weeks.mondays[0], history.zone), midnight_ms(weeks.end, history.zone))
-    every_week = tuple(week_of_peaks(recorded, monday, history.zone) for monday in known.mondays)
+    ordinary = without_days(recorded, history.holidays, history.zone)
+    first_ms, end_ms = midnight_ms(weeks.mondays[0], history.zone), midnight_ms(weeks.end, history.zone)
+    every_week = tuple(week_of_peaks(ordinary, monday, history.zone) for monday in known.mondays)
     weekly = every_week[-len(weeks.mondays) :]
-    tried = trial(np.array([week.p999 for week in every_week], dtype=np.int64))
+    tops = daily_maxima(ordinary, known.days, history.zone)
+    by_week = tops.reshape(-1, 7)
+    tried = trial(next_week(np.array([week.p999 for week in every_week], dtype=np.int64), by_week))
+    ahead = trial(horizon(by_week, valid_days))
+    record = backtest(tried, ahead, known.mondays[0]) if tried and ahead else None
     peak, statistic = _peak(name, weekly, tried)
-    tops = daily_maxima(recorded, known.days, history.zone)
-    return VerticalForecast(
+    found = extreme(weeks.days, tops[-len(weeks.days) :], data_end, valid_days)
+    forecast = VerticalForecast(
         basis=history.basis,
         source=history.source,
         peak=peak,
         statistic=statistic,
         weekly=weekly,
-        extreme=extreme(weeks.days, tops[-len(weeks.days) :], data_end, valid_days),
-        measured_burst=measured_burst(recorded, history.covers.end, history.zone),
+        next_week=_interval(*tried.interval()) if tried else None,
+        extreme=_tried_extreme(found, ahead, record) if found and ahead and record else found,
+        measured_burst=measured_burst(ordinary, history.covers.end, history.zone),
         mean_sessions=mean_sessions(recorded, history.covers.end, history.zone),
-        lag=lag_growth(minutes, peak, lag_s, history.basis, len(weekly)),
-        known_peaks=known_peaks(minutes, weeks),
+        lag=lag_growth(recorded.between(first_ms, end_ms), peak, lag_s, history.basis, len(weekly)),
+        known_peaks=known_peaks(ordinary.between(first_ms, end_ms), weeks),
         demand=demand(history, weeks, data_end, valid_days),
-        backtest=backtest(tried, known.mondays[0], tops, valid_days) if tried else None,
+        backtest=record,
     )
+    return with_holidays(forecast, holidays_ahead(history.holiday_rule, data_end, valid_days, name))
+
+
+def _tried_extreme(found: Extreme, ahead: Trial, record: Backtest) -> Extreme:
+    q95, (low, high) = ahead.bound(ahead.now), redrawn(ahead)
+    most = METHODS[int(np.argmax(ahead.weights(ahead.now)))].name
+    held = f"held {record.extreme_held} of {record.extreme_origins} past horizons, 95% aimed at"
+    if not record.extreme_origins:
+        held = "no past horizon to try it on"
+    return found.model_copy(
+        update={
+            "q95": whole(q95),
+            "interval": _interval(q95 * low, q95 * high),
+            "method": f"mean of {len(METHODS)} candidates by their weights, most on {most}; {held}",
+        }
+    )
+
+
+def _interval(low: float, high: float) -> Interval:
+    return Interval(low=math.floor(low + 1e-6), high=whole(high))
 
 
 def _peak(name: str, weekly: tuple[WeekOfPeaks, ...], tried: Trial | None) -> tuple[int, str]:
@@ -137,13 +184,12 @@ def _peak(name: str, weekly: tuple[WeekOfPeaks, ...], tried: Trial | None) -> tu
     highest = max(week.p999 for week in weekly)
     if not highest and not any(week.maximum for week in weekly):
         raise NotEnoughHistory(name, f"it has no call in {span}", "Give newer history, or take the vertical out of it.")
-    origins = len(tried.came) if tried else 0
-    bound = whole(tried.peak(origins)) if tried else 0
+    bound = whole(tried.bound(tried.now)) if tried else 0
     if tried and bound > highest:
-        chosen = METHODS[tried.chosen(origins)].name
+        most = METHODS[int(np.argmax(tried.weights(tried.now)))].name
         return bound, (
-            f"bound of the next week's 99.9% quantile of the minutes' maxima by the best of {len(METHODS)} candidates"
-            f" ({chosen}); the highest in {span}, is {highest}"
+            f"95% bound of the next week's 99.9% quantile of the minutes' maxima: mean of {len(METHODS)} candidates by their"
+            f" weights, most on {most}; the highest in {span}, is {highest}"
         )
     if highest:
         return highest, f"highest weekly 99.9% quantile of the minutes' maxima in {span}"

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from capacity.figures import Frozen
+from capacity.figures import Frozen, Name
 from capacity.lock import Weekday, Zone
-from capacity.spec import Name
 from capacity.units import Seconds
 from headroom.located import read_document, validated
 
@@ -35,13 +34,30 @@ class Days(Frozen):
         return self
 
 
-class Recorded(Frozen):
+class Holidays(Frozen):
+    """The public holidays of a country, by the package of that name."""
+
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    subdivision: str | None = None
+    """A state or province, as that package abbreviates it."""
+    multiplier: float = Field(gt=0, le=10)
+    """The load on a holiday as a multiple of that of the same weekday: assumed, and shown so."""
+
+
+class Sourced(Frozen):
     """What every source that was recorded, not generated, may say."""
 
     source: str = Field(default="", max_length=200)
     """Who recorded it; shown with the forecast."""
     covers: Days | None = None
     """Left out: from the day of the first call to that of the last."""
+    holidays: Holidays | None = None
+    """Left out: a holiday is a day like others."""
+
+
+class Recorded(Sourced):
+    """What a source in a file may say."""
+
     shift: Literal["none", "to-as-of"] = "none"
     """`to-as-of` moves old data by whole weeks up to the forecast's day. For examples only."""
 
@@ -51,6 +67,7 @@ class CallsSource(Recorded):
 
     kind: Literal["calls"]
     path: str
+    """Relative to the manifest, or s3://bucket/key; so are those of other sources."""
     zone: Zone | None = None
     """Of timestamps without an offset, which are refused otherwise, and of the weeks."""
     vertical: Name | None = None
@@ -98,6 +115,37 @@ class CountsSource(Recorded):
         return self
 
 
+class CallColumns(Frozen):
+    """The columns of calls in a table."""
+
+    start: str = "start"
+    end: str = "end"
+    vertical: str = "vertical"
+
+
+class WarehouseSource(Sourced):
+    """A table of calls, one a row, in an engine that answers for them; columns as `read_warehouse` says."""
+
+    kind: Literal["warehouse"]
+    url: str = Field(default="duckdb://", pattern=r"^(\w+://|\$\{\w+\}$)")
+    """The engine, as Ibis names it; `${NAME}` stands for a variable of the environment. Passwords stand nowhere else."""
+    table: str | None = None
+    """Its name, after that of its catalog and schema where needed, with dots between."""
+    parquet: str | None = None
+    """Files for the engine to read instead of a table of its own; may be a pattern."""
+    columns: CallColumns = CallColumns()
+    zone: Zone | None = None
+    """Of the weeks."""
+    vertical: Name | None = None
+    """Of all calls; left out, a column says it."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.table is None) == (self.parquet is None):
+            raise ValueError("give either table or parquet (files that the engine reads)")
+        return self
+
+
 class Surge(Frozen):
     """Hours of one weekday that are busier than the profile says."""
 
@@ -129,7 +177,7 @@ class GeneratedSource(Frozen):
     """Spread of the days' random factor: real days differ by more than chance would have it."""
 
 
-Source = Annotated[CallsSource | StartsSource | CountsSource | GeneratedSource, Field(discriminator="kind")]
+Source = Annotated[CallsSource | StartsSource | CountsSource | WarehouseSource | GeneratedSource, Field(discriminator="kind")]
 
 
 class Manifest(Frozen):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.lock import Estimate
+from headroom.forecast.student import student_quantile
 
 DRAWS = 1000
 _SEED = 20031
@@ -64,10 +65,8 @@ def estimate(value: float, drawn: Figures) -> Estimate:
 def _widening(each: float) -> float:
     if each <= 1:
         return 1.0
-    # Student's 97.5% quantile over the normal one, by two terms of Cornish and Fisher (Abramowitz and Stegun, 26.7.5).
-    z, freedom = 1.959964, each - 1
-    student = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    return math.sqrt(each / (each - 1)) * student / z
+    student = student_quantile(0.975, each - 1)
+    return math.sqrt(each / (each - 1)) * student / student_quantile(0.975, math.inf)
 
 
 def _short(value: float) -> float:

@@ -9,7 +9,7 @@ from capacity.lock import WeekOfPeaks
 from headroom.forecast.concurrency import Minutes, Sessions
 from headroom.forecast.history import Coverage
 from headroom.forecast.quantiles import quantile
-from headroom.forecast.zones import midnight_ms
+from headroom.forecast.zones import MINUTE_MS, midnight_ms
 
 WEEKS = 13
 BURST_DAYS = 28
@@ -44,6 +44,18 @@ def last_full_weeks(covers: Coverage, zone: str, most: int = WEEKS) -> FullWeeks
     return FullWeeks(mondays, zone)
 
 
+def without_days(minutes: Minutes, days: frozenset[date], zone: str) -> Minutes:
+    """Return the minutes with those of some days as if nobody had called: a closed day says nothing of an open one."""
+    levels, maxima = minutes.levels.copy(), minutes.maxima.copy()
+    last_ms = minutes.first_ms + MINUTE_MS * len(maxima)
+    for day in days:
+        first_ms, end_ms = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
+        if minutes.first_ms <= first_ms and end_ms <= last_ms:
+            part = slice((first_ms - minutes.first_ms) // MINUTE_MS, (end_ms - minutes.first_ms) // MINUTE_MS)
+            levels[part] = maxima[part] = 0
+    return Minutes(minutes.first_ms, levels, maxima)
+
+
 def week_of_peaks(minutes: Minutes, monday: date, zone: str) -> WeekOfPeaks:
     """Return one week's 99% and 99.9% quantiles and maximum of its minutes' maxima.
 
@@ -61,8 +73,8 @@ def week_of_peaks(minutes: Minutes, monday: date, zone: str) -> WeekOfPeaks:
 
 def daily_maxima(minutes: Minutes, days: tuple[date, ...], zone: str) -> Sessions:
     """Return the highest concurrency of each day."""
-    marks = np.array([(midnight_ms(day, zone) - minutes.first_ms) // 60_000 for day in days], dtype=np.int64)
-    last = (midnight_ms(days[-1] + timedelta(days=1), zone) - minutes.first_ms) // 60_000
+    marks = np.array([(midnight_ms(day, zone) - minutes.first_ms) // MINUTE_MS for day in days], dtype=np.int64)
+    last = (midnight_ms(days[-1] + timedelta(days=1), zone) - minutes.first_ms) // MINUTE_MS
     highest: Sessions = np.maximum.reduceat(minutes.maxima[:last], marks)
     return highest
 

@@ -48,7 +48,7 @@ def test_quiet_weekdays_and_closed_days_are_not_fitted() -> None:
     found = extreme(days, maxima, date(2026, 11, 2), 28)
     assert found is not None
     assert (found.days_fitted, found.days_ahead) == (64, 20)
-    assert found.method == "Gumbel by L-moments on the daily maxima of the busy weekdays"
+    assert found.method == "Gumbel by L-moments on the daily maxima of the busy weekdays; not tried on the past"
 
 
 def test_a_weekday_at_half_of_the_busiest_is_busy() -> None:

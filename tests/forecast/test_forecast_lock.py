@@ -1,6 +1,7 @@
 """The lock that a history makes."""
 
 import json
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -58,6 +59,31 @@ def test_the_committed_lock_is_what_its_history_makes(tmp_path: Path) -> None:
     assert lines[5] == "after-hours: no history, so not in the lock"
 
 
+def test_a_lag_that_depends_on_the_load_is_measured_within(tmp_path: Path) -> None:
+    """The lock is made again until it looks ahead as far as the load that it found takes to be scaled for."""
+    days = [_AS_OF - timedelta(days=back) for back in range(35, 0, -1)]
+    calls = "".join(f"{day}T10:00:00-05:00,{day}T10:20:00-05:00,sales\n" for day in days)
+    (tmp_path / "calls.csv").write_text(f"start,end,vertical\n{calls}", encoding="utf-8")
+    asked: list[float] = []
+
+    def lag_of(lock: ForecastLock) -> float:
+        asked.append(lock.verticals["sales"].lag.seconds)
+        return 200.0
+
+    lock = forecast_from(
+        tmp_path / "calls.csv",
+        "test",
+        as_of=_AS_OF,
+        lag_s=180.0,
+        lag_of=lag_of,
+        zone=_ZONE,
+        known_verticals=frozenset({"sales"}),
+        progress=lambda _: None,
+    )
+    assert asked == [180.0, 200.0]
+    assert {vertical.lag.seconds for vertical in lock.verticals.values()} == {200.0}
+
+
 def test_the_committed_lock_is_sealed_and_labels_what_nobody_measured() -> None:
     """It reads back as a lock with its own digest; every vertical of the example is assumed, and its sources say why."""
     text = (_ROOT / "stacks/local.forecast.json").read_text(encoding="utf-8")
@@ -81,7 +107,6 @@ def test_the_peak_is_the_highest_weekly_999_of_the_last_13_full_weeks() -> None:
     """Seven calls at ten each day for half an hour are a peak of seven; the statistic names weeks and days."""
     first, end = date(2026, 7, 1), date(2026, 11, 2)
     starts = _every_day_at_ten(first, end, 7)
-    starts += [midnight_ms(date(2026, 7, 20), _ZONE) + 36_000_000] * 90
     sales = _lock(_history(starts, Coverage(first, end))).verticals["sales"]
     assert sales.peak == 7
     assert sales.statistic == (
@@ -100,7 +125,7 @@ def test_the_peak_is_the_highest_weekly_999_of_the_last_13_full_weeks() -> None:
 
 
 def test_a_bound_above_the_highest_week_is_the_peak_and_says_so() -> None:
-    """A call more a day each week: the best candidate looks further than the 19 that were seen, and the statistic names it."""
+    """A call more a day each week: the candidates look further than the 19 that were seen, and the statistic says how."""
     first = date(2026, 6, 22)
     starts = [
         start
@@ -109,25 +134,30 @@ def test_a_bound_above_the_highest_week_is_the_peak_and_says_so() -> None:
     ]
     sales = _lock(_history(starts, Coverage(first, _AS_OF))).verticals["sales"]
     assert sales.backtest is not None
-    chosen = next(one for one in sales.backtest.candidates if one.name == sales.backtest.chosen)
-    assert sales.peak == chosen.bound > 19
+    weighed = [one for one in sales.backtest.candidates if one.weight]
+    assert sales.backtest.chosen == max(weighed, key=lambda one: one.weight).name
+    mean = math.exp(sum(one.weight * math.log(one.bound) for one in weighed))
+    assert sales.peak == pytest.approx(mean, rel=0.05)
+    assert sales.peak > 19
+    assert sales.next_week is not None
+    assert sales.next_week.high == sales.peak
     assert sales.statistic == (
-        "bound of the next week's 99.9% quantile of the minutes' maxima by the best of 5 candidates"
-        f" ({chosen.name}); the highest in the last 13 full weeks, 2026-08-03 to 2026-11-01, is 19"
+        "95% bound of the next week's 99.9% quantile of the minutes' maxima: mean of 6 candidates by their weights, most on"
+        f" {sales.backtest.chosen}; the highest in the last 13 full weeks, 2026-08-03 to 2026-11-01, is 19"
     )
     assert (sales.backtest.weeks, sales.backtest.first_origin) == (19, date(2026, 8, 17))
     assert len(sales.weekly) == 13
 
 
-def test_weeks_before_the_last_13_serve_the_backtest_alone() -> None:
-    """With older weeks in the history, statistics and extreme stay those of the last thirteen."""
+def test_weeks_before_the_last_13_serve_the_forecasts_of_what_comes_alone() -> None:
+    """With older weeks in the history, every statistic stays that of the last thirteen; only bounds learn from them."""
     first, recent = date(2026, 6, 1), date(2026, 8, 3)
     starts = _every_day_at_ten(recent, _AS_OF, 7)
     short = _lock(_history(starts, Coverage(recent, _AS_OF))).verticals["sales"]
     long = _lock(_history(_every_day_at_ten(first, recent, 3) + starts, Coverage(first, _AS_OF))).verticals["sales"]
     assert (short.backtest is not None, long.backtest is not None) == (True, True)
-    both = {"backtest", "peak", "statistic"}
-    assert short.model_dump(exclude=both) == long.model_dump(exclude=both)
+    learnt = {"backtest", "peak", "statistic", "next_week", "extreme"}
+    assert short.model_dump(exclude=learnt) == long.model_dump(exclude=learnt)
 
 
 def test_declared_locks_keep_the_digests_that_they_had() -> None:

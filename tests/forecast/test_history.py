@@ -259,7 +259,7 @@ def test_open_calls_are_used_and_named_in_the_account(tmp_path: Path) -> None:
         ("{kind: calls}", "2: sources[0].path: is required and missing"),
         (
             "{kind: logs}",
-            "2: sources[0].kind: expected one of 'calls', 'starts', 'counts', 'generated', got 'logs'",
+            "2: sources[0].kind: expected one of 'calls', 'starts', 'counts', 'warehouse', 'generated', got 'logs'",
         ),
         (
             f"{{kind: counts, bin: 5m, zone: UTC, vertical: sales, {_LENGTH}}}",
