@@ -35,13 +35,24 @@ def best_of(repeats: int, work: Callable[[], Answer]) -> Timed[Answer]:
 
 
 def peak_mib(work: Callable[[str], object], argument: str) -> float:
-    """Return the MiB by which some work raises the peak of a process of its own.
+    """Return the MiB by which some work raises the peak of a process of its own, as `alone` runs it."""
+    return alone(work, argument).peak_mib
 
-    `work` is a function of a module, called with one argument; what it imports only when it runs counts too.
-    """
+
+@dataclass(frozen=True)
+class Alone:
+    """What some work took in a process of its own."""
+
+    seconds: float
+    peak_mib: float
+    """By which it raised the peak; what it imports only when it runs counts too."""
+
+
+def alone(work: Callable[[str], object], argument: str) -> Alone:
+    """Return what a function of a module takes that is called with one argument."""
     command = [sys.executable, "-m", "benchmarks.measure", work.__module__, work.__name__, argument]
     ran = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return float(ran.stdout)
+    return Alone(*map(float, ran.stdout.split()))
 
 
 def _peak_kib() -> int:
@@ -54,5 +65,6 @@ if __name__ == "__main__":
     module, name, given = sys.argv[1:]
     function = getattr(import_module(module), name)
     before = _peak_kib()
+    begun = time.perf_counter()
     function(given)
-    print((_peak_kib() - before) / 1024)
+    print(time.perf_counter() - begun, (_peak_kib() - before) / 1024)

@@ -29,7 +29,7 @@ def run() -> Result:
     import duckdb
     import polars as pl
 
-    starts, ends = _calls()
+    starts, ends = drawn_calls()
     ours = best_of(5, lambda: _histogram(starts, ends))
     frame = pl.DataFrame({"starts": starts, "ends": ends})
     polars = best_of(3, lambda: by_polars(frame, FIRST_MS, LAST_MS))
@@ -78,7 +78,8 @@ def _histogram(starts: Millis, ends: Millis) -> Histogram:
     return {int(level): int(minutes[level]) for level in np.flatnonzero(minutes)}
 
 
-def _calls() -> tuple[Millis, Millis]:
+def drawn_calls() -> tuple[Millis, Millis]:
+    """Return starts and ends of the calls: unsorted, in milliseconds, days alike and hours not."""
     generator = np.random.default_rng(1)
     day = generator.integers(0, (LAST_MS - FIRST_MS) // DAY_MS, CALLS)
     hour = generator.choice(24, CALLS, p=np.array(_HOURS) / sum(_HOURS))

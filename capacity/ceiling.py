@@ -3,10 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
+from capacity.sizing.sockets import DESCRIPTOR_RESERVE
 from capacity.spec import LiveVertical, Pod, SessionCost
-
-DESCRIPTOR_RESERVE = 1.5
-"""Open files kept per open file needed: sockets in TIME_WAIT, log files and reconnects count too (docs/capacity.md)."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from capacity.lag_plan import lag_seconds
+from capacity.lock import Interval
 from capacity.onboarding import Onboarding
+from capacity.parts import Part
 from capacity.plan import BINDING_CUSTOMERS, CapacityPlan, LivePlan
 from capacity.required import QUARTER_DAYS, growth_factor
 
@@ -13,7 +16,8 @@ class Step:
     """One figure on the way: what it is, how it came about, and where its inputs come from."""
 
     name: str
-    value: float
+    value: float | None
+    """None where it is unknown."""
     unit: str
     formula: str
     source: str
@@ -23,49 +27,44 @@ def explain(plan: CapacityPlan, vertical: str) -> tuple[Step, ...]:
     """Return the steps from the forecast of a live vertical to its replicas; raises KeyError where it is not one."""
     for live in plan.live:
         if live.name == vertical:
-            return (*_required(plan, live), *_pod(plan, live), *_replicas(plan, live))
+            return (*_required(plan, live), *_pod(plan, live), *_replicas(plan, live), *_lag(plan, live))
     raise KeyError(vertical)
 
 
-def explain_model(plan: CapacityPlan) -> tuple[Step, ...]:
-    """Return the steps from the verticals' peaks to what the speech model must allow."""
-    model, margins = plan.model, plan.margins
-    days = (plan.as_of - plan.lock.data_end).days
-    growth = growth_factor(days, margins.growth_per_quarter)
-    peaks = sum(live.peak for live in plan.live)
-    given, limit = model.spec.tokens_per_session_minute, model.spec.tokens_per_minute
-    source = f"{given.basis}: {given.source}"
-    beyond = model.sessions - peaks * growth * margins.burst
-    joining = f" + {beyond:,.0f} of new customers beyond it" if any(live.onboarding for live in plan.live) else ""
-    steps = [
-        Step("peaks", peaks, "sessions", " + ".join(f"{live.peak:,} {live.name}" for live in plan.live), "lock"),
-        Step("growth", growth, "", f"{margins.growth_per_quarter:g} ^ ({days} / {QUARTER_DAYS})", f"on {plan.as_of}"),
-        Step(
-            "sessions",
-            model.sessions,
-            "sessions",
-            f"{peaks:,} x {growth:.3f} x {margins.burst:g} burst{joining}",
-            "spec: margins",
-        ),
-        Step("a session", model.tokens_per_session, "tokens/min", model.session.formula, source),
-        Step("required", model.required_tokens_per_minute, "tokens/min", "sessions x tokens of a session", "plan"),
-        Step(
-            "limit",
-            limit.limit,
-            "tokens/min",
-            f"holds {model.sessions_within_limit:,} sessions",
-            f"{limit.basis}: {limit.source}",
-        ),
-    ]
-    if model.refusal_chance is not None:
-        formula = "chance of a minute over the limit at the plain peak, calls Poisson"
-        steps.append(Step("refusals", model.refusal_chance, "of minutes", formula, source))
-    return tuple(steps)
+def explain_parts(plan: CapacityPlan, name: str) -> tuple[Step, ...]:
+    """Return the steps from load to headroom of the parts of the stack that are called so: their name, section or vertical."""
+    return tuple(step for part in plan.sizings if part.is_called(name) for step in _part(plan, part))
+
+
+def _part(plan: CapacityPlan, part: Part) -> Iterator[Step]:
+    sizing, section = part.sizing, f"spec: {part.path}"
+    if sizing is None:
+        yield Step(part.name, None, "", part.load, section)
+        return
+    yield Step(part.name, sizing.required, sizing.unit, part.load, section)
+    for limit in sizing.limits:
+        yield Step(f"by {limit.name}", limit.value, sizing.unit, limit.formula, limit.source)
+    least = any(limit.value == sizing.hard for limit in sizing.limits)
+    formula = f"the least of these: {sizing.binding}" if least else f"the budget; {sizing.binding} takes most of it"
+    yield Step("hard", sizing.hard, sizing.unit, formula, section)
+    if sizing.safe < sizing.hard:
+        share = plan.margins.safe_utilisation
+        rounded = ", each like part rounded down" if sizing.safe < share * sizing.hard * (1 - 1e-9) else ""
+        formula = f"{share:g} x {sizing.hard:,.6g}{rounded}"
+        yield Step("safe", sizing.safe, sizing.unit, formula, "spec: margins.safe_utilisation")
+    if sizing.headroom is not None:
+        yield Step("headroom", sizing.headroom, "", f"{sizing.safe:,.6g} / {sizing.required:,.6g} - 1", "plan")
+    if part.lead is not None and part.lead.short_on is not None:
+        formula = f"until it is short on {part.lead.short_on}; more must be ordered by {part.lead.order_by}"
+        yield Step("lasts", (part.lead.short_on - plan.as_of).days, "days", formula, f"{section}.lead_time")
 
 
 def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     forecast, margins, lock = plan.lock.verticals[live.name], plan.margins, plan.lock
-    yield Step("forecast peak", live.peak, "sessions", forecast.statistic, f"{live.basis}: {live.source}")
+    formula = forecast.statistic + _between("the next week", forecast.next_week)
+    if forecast.backtest is not None:
+        formula += f"; held {forecast.backtest.held} of {forecast.backtest.origins} past weeks"
+    yield Step("forecast peak", live.peak, "sessions", formula, f"{live.basis}: {live.source}")
     growth = growth_factor(lock.valid_days, margins.growth_per_quarter)
     formula = f"{margins.growth_per_quarter:g} ^ ({lock.valid_days} / {QUARTER_DAYS}) from {lock.data_end} to {lock.valid_until}"
     yield Step("growth", growth, "", formula, "spec: margins.growth_per_quarter")
@@ -80,12 +79,17 @@ def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     if forecast.extreme is not None:
         extreme = forecast.extreme
         formula = f"{extreme.method}; {extreme.days_fitted} days fitted, {extreme.days_ahead} ahead"
+        formula += _between("the figure", extreme.interval)
         yield Step("second term", extreme.q95, "sessions", formula, f"lock: {live.name}.extreme")
     if live.onboarding is not None:
         yield from _onboarding(live.onboarding)
     terms = " and ".join(f"{value:,.0f}" for value in grown.values())
     formula = f"the largest of {terms}: {live.required.binding}" if len(grown) > 1 else live.required.binding
     yield Step("required", live.required.sessions, "sessions", formula, f"by {lock.valid_until}")
+
+
+def _between(what: str, interval: Interval | None) -> str:
+    return f"; {what} between {interval.low:,} and {interval.high:,} with 90%" if interval else ""
 
 
 def _onboarding(onboarding: Onboarding) -> Iterator[Step]:
@@ -120,6 +124,21 @@ def _pod(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
         yield Step("admitted", live.sessions_per_pod, "sessions", "pinned", "spec: pins.sessions_per_pod")
 
 
+def _lag(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
+    for stage in live.lag:
+        yield Step(f"lag: {stage.name}", stage.seconds, "seconds", "from load rise to ready pod", stage.source)
+    measured, scaling = plan.lock.verticals[live.name].lag, live.scaling
+    formula = f"sum of these, for {scaling.baseline} to {scaling.maximum} replicas; the forecast measured growth within "
+    yield Step("lag", lag_seconds(live.lag), "seconds", f"{formula}{measured.seconds:g} s", "spec: scaling.lag")
+    for stage in plan.lost_node:
+        yield Step(
+            f"lost node: {stage.name}", stage.seconds, "seconds", "from a node's death to its pods elsewhere", stage.source
+        )
+    if plan.lost_node and plan.scaling.node_loss is not None:
+        formula = f"sum of these; {plan.scaling.node_loss.allowed:g} s allowed"
+        yield Step("lost node", lag_seconds(plan.lost_node), "seconds", formula, "spec: scaling.node_loss")
+
+
 def _replicas(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     forecast, scaling, pins = plan.lock.verticals[live.name], live.scaling, live.spec.pins
     per_pod = live.takes.guaranteed_safe
@@ -137,11 +156,12 @@ def _replicas(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
     yield Step("lowest floor", scaling.baseline, "replicas", "pinned" if pins.minimum else formula, f"{lag.basis}: {lag.source}")
     for window in scaling.windows:
         name = f"floor {window.day} {window.start}-{window.end}"
-        formula = f"the peak x {growth:.3f} growth / {scaling.target.sessions}, at most the maximum"
+        joining = ", or + new customers where that is more," if live.onboarding is not None else ""
+        formula = f"the peak x {growth:.3f} growth{joining} / {scaling.target.sessions}, at most the maximum"
         formula += f"; {window.lead_seconds:g} s ahead"
         yield Step(name, window.replicas, "replicas", "pinned" if pins.prescale_floor else formula, "lock: known_peaks")
     yield Step("provided", live.provided, "sessions", f"{scaling.maximum} x {per_pod}", "plan")
     servers = scaling.maximum * guaranteed
-    formula = f"Erlang B of {live.peak * growth:,.0f} erlangs on {servers:,} sessions; at most {plan.margins.blocking:g}"
+    formula = f"Erlang B of {live.offered:,.0f} erlangs on {servers:,} sessions; at most {plan.margins.blocking:g}"
     yield Step("blocking", live.blocking, "of calls", formula, "spec: margins.blocking")
     yield Step("headroom", live.headroom, "", f"{live.provided:,} / {live.required.sessions:,.1f} - 1", "plan")

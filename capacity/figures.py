@@ -1,11 +1,13 @@
 """Models that refuse what they do not know, and figures that carry their source."""
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Basis = Literal["measured", "declared", "assumed"]
+Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
+"""A lower-case name that Kubernetes takes as a namespace."""
 
 
 class Frozen(BaseModel):
@@ -26,3 +28,9 @@ class Source(Frozen):
     """Who or what says so: a dashboard, a contract, a document."""
     date: dt.date | None = None
     """The day on which the source showed the figure."""
+
+
+class Price(Source):
+    """What one unit of something costs, in the spec's currency, on the day that its source showed it."""
+
+    amount: float = Field(gt=0)

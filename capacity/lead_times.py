@@ -1,11 +1,10 @@
 """When what cannot grow at once will be too small, and when to order more of it."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from capacity.required import QUARTER_DAYS
+from capacity.shortfall import Shortfall
 
 HORIZON_DAYS = 730
 """Further ahead a geometric path says nothing that anyone should order by."""
@@ -19,22 +18,10 @@ class LeadTime:
     """None where it holds for two years."""
     order_by: date | None
 
-
-def grows_past(data_end: date, ratio: float, growth_per_quarter: float) -> date | None:
-    """Return the first day on which the load has grown by more than a ratio, or None where it does not within two years.
-
-    growth(t) = g^(t / 91) passes r after 91 ln r / ln g days.
-
-    >>> grows_past(date(2026, 11, 2), 4 / 3, 2.0)
-    datetime.date(2026, 12, 10)
-    """
-    if ratio < 1:
-        return data_end
-    if growth_per_quarter <= 1:
-        return None
-    # The first whole day on which growth is above the ratio, not at it.
-    days = math.floor(QUARTER_DAYS * math.log(ratio) / math.log(growth_per_quarter) + 1e-9) + 1
-    return data_end + timedelta(days=days) if days <= HORIZON_DAYS else None
+    def document(self) -> dict[str, str | None]:
+        """Return both days as JSON."""
+        days = {"short_on": self.short_on, "order_by": self.order_by}
+        return {key: None if day is None else day.isoformat() for key, day in days.items()}
 
 
 def first_day(start: date, short: Callable[[date], bool]) -> date | None:
@@ -57,3 +44,18 @@ def first_day(start: date, short: Callable[[date], bool]) -> date | None:
 def lead_time(short_on: date | None, seconds: float) -> LeadTime:
     """Return the lead time of a resource that is short on a day and takes some seconds to get more of."""
     return LeadTime(short_on, short_on - timedelta(seconds=seconds) if short_on is not None else None)
+
+
+def late_order(resource: str, scope: str, lead: LeadTime, as_of: date, *, what: str, remedy: str) -> Iterator[Shortfall]:
+    """Yield a shortfall where more of something must be ordered before today, to be there in time."""
+    if lead.short_on is None or lead.order_by is None or lead.order_by >= as_of:
+        return
+    yield Shortfall(
+        resource,
+        scope,
+        (lead.short_on - lead.order_by).days,
+        (lead.short_on - as_of).days,
+        "days",
+        f"{what} is short on {lead.short_on}; more had to be ordered by {lead.order_by}",
+        remedy,
+    )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 QUANTILE = 0.95
 DAY_CV = 0.09
 """Of the random factor that all calls of a day share, where the lock has none: of the bank calls of R's fpp3, 164 weekdays."""
-DRAWS = 4096
+DRAWS = 10_000
 _SEED = 22
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SLOT_MINUTES = 15
@@ -144,6 +144,8 @@ class Onboarding:
     """Sum of the customers' own peaks over the peak of their sum, both as means over draws; 1 and more."""
     shares: tuple[Share, ...]
     """The customer that binds most first."""
+    mean_sessions: float
+    """Of all of them over a week at the level of the horizon's last day: expected, not a quantile."""
     formula: str
 
     def offered_on(self, day: date) -> float:
@@ -222,6 +224,7 @@ def onboarding(
         offered_low=_quantile(reached.peaks, 1 - QUANTILE),
         diversity=_diversity(drawn, shapes, factors[: last + 1], reached),
         shares=_shares(drawn, shapes, factors, reached),
+        mean_sessions=_mean_sessions(drawn, last),
         formula=(
             f"{forecast.peak:,} forecast peak + 95% of Poisson calls at {by_day[last]:,.1f} erlangs: 95% of the maximum of "
             f"{len(known):,} new customers from {data_end} to {until}, {draws:,} draws, cv of a day {cv:.2g}"
@@ -371,6 +374,16 @@ def _shares(drawn: _Draws, shapes: "dict[Hours, Floats]", factors: "Floats", rea
     whole = sum(erlangs for _, erlangs in brought)
     shares = (Share(customer, erlangs, erlangs / whole if whole else 0.0) for customer, erlangs in brought)
     return tuple(sorted(shares, key=lambda share: -share.erlangs))
+
+
+def _mean_sessions(drawn: _Draws, day: int) -> float:
+    import numpy as np
+
+    calls = 0.0
+    for customer, start, amount in drawn:
+        share_of_week = len(customer.hours.days) / len(_WEEK)
+        calls += float((amount * _ramped(customer, start, np.asarray(day))).mean()) * share_of_week
+    return round(calls / 86400, 6)
 
 
 def _quantile(peaks: "Floats", probability: float) -> float:

@@ -1,21 +1,31 @@
 """The capacity plan: every figure of an environment, and what falls short."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
+from capacity.bills import SelfHosting
 from capacity.ceiling import PodCeiling
-from capacity.cost import Cost
-from capacity.lead_times import LeadTime
+from capacity.cost import Cost, PlanCost
+from capacity.images import Images
+from capacity.lag_plan import lag_seconds
 from capacity.lock import ForecastLock
+from capacity.model_plan import ModelPlan
 from capacity.onboarding import Onboarding
-from capacity.packing import Allocatable, PodRequest
-from capacity.providers.conversation import SessionMinute
+from capacity.parts import Part
+from capacity.pool_plan import PoolPlan, Replaced
 from capacity.required import Required
 from capacity.scaling import ScalingPlan
+from capacity.sections import StackSections
 from capacity.shortfall import Shortfall
+from capacity.sizing.queue import Queue
+from capacity.sizing.stages import Part as Stage
+from capacity.sizing.workers import Workers
 from capacity.sold import Sold
-from capacity.spec import Alert, LiveVertical, Margins, Model, QueueVertical, Scaling
+from capacity.spec import Alert, LiveVertical, Margins, QueueVertical, Scaling, SoldPlan
+from capacity.target import Target
+from capacity.vertical_parts import queue_of, workers_of
 
 BINDING_CUSTOMERS = 5
 """How many of a vertical's new customers are named: a deployed document has no room for thousands."""
@@ -42,17 +52,27 @@ class LivePlan:
     onboarding: Onboarding | None
     """None without new customers."""
     scaling: ScalingPlan
+    lag: tuple[Stage, ...]
+    """From load rise to the last of the pods on the way from lowest floor to maximum; one where the spec has one figure."""
     provided: int
     """Sessions that the pods at the autoscaler's maximum safely hold by their requests."""
     headroom: float
     """Provided / required - 1."""
+    offered: float
+    """The forecast peak on the lock's last valid day in erlangs: grown, or with new customers where that is more."""
     blocking: float
-    """Share of calls that find every session taken at the forecast peak, grown to the lock's last valid day (Erlang B)."""
+    """Share of calls that find every session taken at that load (Erlang B)."""
+    replaced: Replaced
 
     @property
     def takes(self) -> PodCeiling:
         """What one pod takes: its ceilings, and no more than it admits."""
         return self.ceiling.admitting(self.sessions_per_pod)
+
+    @property
+    def workers(self) -> Workers | None:
+        """PM2's processes in a pod; None where the spec says nothing of them."""
+        return workers_of(self.spec)
 
 
 @dataclass(frozen=True)
@@ -61,44 +81,12 @@ class QueuePlan:
 
     name: str
     spec: QueueVertical
+    replaced: Replaced
 
-
-@dataclass(frozen=True)
-class ModelPlan:
-    """What the live sessions ask of the speech model."""
-
-    spec: Model
-    session: SessionMinute
-    """What one live session asks for."""
-    tokens_per_session: int
-    """The same in whole tokens a minute, rounded up."""
-    sessions: float
-    """Peak sessions of all live verticals x burst x growth to the day that is judged; their onboarding's where that is more."""
-    refusal_chance: float | None
-    """Of a minute at the plain peak that is over the limit; None where the spread of a session's tokens is unknown."""
-    required_tokens_per_minute: float
-    sessions_within_limit: int
-    headroom: float | None
-    """None where nothing is asked of it."""
-    lead: LeadTime
-
-
-@dataclass(frozen=True)
-class PoolPlan:
-    """The machines of one pool, with every autoscaler at its maximum."""
-
-    name: str
-    node: Allocatable
-    pods: tuple[PodRequest, ...]
-    needed: int
-    """Nodes by first-fit decreasing."""
-    nodes: int
-    """Nodes that there are; as many as needed where the spec leaves it open."""
-    binding: Literal["cpu", "memory", "pods"]
-    headroom: float | None
-    """Nodes / needed - 1; None where nothing is asked of the pool."""
-    lead: LeadTime
-    """Of a number of nodes that the spec states; otherwise never short."""
+    @property
+    def queue(self) -> Queue | None:
+        """Its queue; None where the spec says nothing of it."""
+        return queue_of(self.spec)
 
 
 @dataclass(frozen=True)
@@ -112,16 +100,34 @@ class CapacityPlan:
     margins: Margins
     alert: Alert
     scaling: Scaling
-    tools_image: str
+    images: Images
+    target: Target | None
+    """None where the spec does not say where it is deployed to."""
+    plans: Mapping[str, SoldPlan]
     verticals: tuple[LivePlan | QueuePlan, ...]
     model: ModelPlan
     pools: tuple[PoolPlan, ...]
+    stack: StackSections
+    """What the spec says of the stack beside verticals, model and machines: the figures that it is configured by."""
+    sizings: tuple[Part, ...]
+    """Every part of it, and of the verticals' own sockets, workers and queues, against what it must hold."""
     sold: Sold | None
     """None where the spec sells no plans."""
     currency: str
     costs: tuple[Cost, ...]
     """A month of each vertical, of the machines that none asks for (`idle`) and, last, of `all`."""
+    sold_costs: tuple[PlanCost, ...]
+    """A month of each plan that is sold."""
+    self_hosting: SelfHosting | None
+    """None where the spec does not compare GPUs of its own with the provider's price."""
+    lost_node: tuple[Stage, ...]
+    """From a node's death to its pods elsewhere; empty where the spec does not speak of it."""
     shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def lag_seconds(self) -> float:
+        """From load rise to ready pod, in the slowest of the verticals."""
+        return max((lag_seconds(live.lag) for live in self.live), default=0.0)
 
     @property
     def live(self) -> tuple[LivePlan, ...]:
@@ -144,29 +150,24 @@ class CapacityPlan:
             "margins": self.margins.model_dump(mode="json"),
             "verticals": {vertical.name: _vertical(vertical) for vertical in self.verticals},
             "shared": {
-                "model": {
-                    "name": self.model.spec.name,
-                    "tokens_per_minute": self.model.spec.tokens_per_minute.limit,
-                    "tokens_per_session_minute": self.model.tokens_per_session,
-                    "tokens_per_session_formula": self.model.session.formula,
-                    **_lead(self.model.lead),
-                },
-                "pools": {pool.name: _pool(pool) for pool in self.pools},
+                "model": self.model.standing_document(),
+                "pools": {pool.name: pool.document() for pool in self.pools},
             },
+            "stack": {part.name: part.document() for part in self.sizings},
         }
 
     def document(self) -> dict[str, Any]:
         """Return the whole plan as JSON: the standing figures, those of the day, and the shortfalls."""
         document = self.standing_document()
         document["as_of"] = self.as_of.isoformat()
-        document["costs"] = {"currency": self.currency, "monthly": {cost.name: _cost(cost) for cost in self.costs}}
-        document["shared"]["model"] |= {
-            "sessions": round(self.model.sessions, 1),
-            "required_tokens_per_minute": round(self.model.required_tokens_per_minute),
-            "sessions_within_limit": self.model.sessions_within_limit,
-            "refusal_chance": self.model.refusal_chance,
-            "headroom": _rounded(self.model.headroom),
+        document["costs"] = {
+            "currency": self.currency,
+            "monthly": {cost.name: _cost(cost) for cost in self.costs},
+            "plans": {cost.name: _plan_cost(cost) for cost in self.sold_costs},
         }
+        if self.self_hosting is not None:
+            document["self_hosting"] = self.self_hosting.document()
+        document["shared"]["model"] |= self.model.document()
         if self.sold is not None:
             document["sold"] = asdict(self.sold)
         document["shortfalls"] = [asdict(shortfall) for shortfall in self.shortfalls]
@@ -200,6 +201,7 @@ def _vertical(vertical: LivePlan | QueuePlan) -> dict[str, Any]:
         },
         "sessions_per_pod": vertical.sessions_per_pod,
         "scaling": asdict(vertical.scaling),
+        "lag": {stage.name: stage.seconds for stage in vertical.lag},
         "provided": vertical.provided,
         "headroom": round(vertical.headroom, 4),
         "blocking": float(f"{vertical.blocking:.3g}"),
@@ -219,31 +221,23 @@ def _onboarding(onboarding: Onboarding) -> dict[str, Any]:
     }
 
 
-def _pool(pool: PoolPlan) -> dict[str, Any]:
-    return {
-        "node": asdict(pool.node),
-        "needed": pool.needed,
-        "nodes": pool.nodes,
-        "binding": pool.binding,
-        "headroom": _rounded(pool.headroom),
-        **_lead(pool.lead),
-    }
-
-
 def _cost(cost: Cost) -> dict[str, float | None]:
     figures = {
         "infrastructure": cost.infrastructure,
         "model": cost.model,
         "total": cost.monthly,
         "call_minutes": cost.call_minutes,
+        "blocked_calls": cost.blocked_calls,
     }
     cents = {key: None if value is None else round(value, 2) for key, value in figures.items()}
     return cents | {"per_call_minute": None if cost.per_call_minute is None else round(cost.per_call_minute, 5)}
 
 
-def _lead(lead: LeadTime) -> dict[str, str | None]:
-    return {key: day.isoformat() if day is not None else None for key, day in asdict(lead).items()}
-
-
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, 4)
+def _plan_cost(cost: PlanCost) -> dict[str, float | None]:
+    figures = {
+        "infrastructure": cost.infrastructure,
+        "model": cost.model,
+        "total": cost.monthly,
+        "per_tenant": cost.per_tenant,
+    }
+    return {key: None if value is None else round(value, 2) for key, value in figures.items()}

@@ -1,6 +1,7 @@
 """Replicas over the week: target, maximum, floors and pre-scale windows."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from capacity.ceiling import PodCeiling, floor_sessions
@@ -79,6 +80,7 @@ def scale(
     admitted: int,
     required_sessions: float,
     growth: float,
+    by_then: Callable[[float], float],
     margins: Margins,
     alert: Alert,
     scaling: Scaling,
@@ -88,6 +90,7 @@ def scale(
 
     The maximum holds the ratio (what is required at the safe ceiling) and the blocking probability (Erlang B of the grown peak
     on all sessions). `required_sessions` and `growth` are those of the lock's last valid day: bounds must hold until then.
+    `by_then` gives what a peak of the forecast has become on it, new customers included.
     """
     threshold = alert_threshold(alert, margins.burst)
     takes = ceiling.admitting(admitted)
@@ -96,7 +99,7 @@ def scale(
     )
     quiet = replicas_for(forecast.lag.quiet_sessions * growth, takes.guaranteed)
     enough = replicas_for(required_sessions, takes.guaranteed_safe)
-    unblocked = replicas_for(servers_for_blocking(forecast.peak * growth, margins.blocking), takes.guaranteed)
+    unblocked = replicas_for(servers_for_blocking(by_then(forecast.peak), margins.blocking), takes.guaranteed)
     maximum = pins.maximum or max(LEAST_REPLICAS, enough, unblocked, quiet)
     baseline = min(maximum, pins.minimum or max(LEAST_REPLICAS, quiet))
     windows = tuple(
@@ -106,7 +109,7 @@ def scale(
             end=peak.end,
             zone=peak.zone,
             lead_seconds=scaling.prescale_lead,
-            replicas=min(maximum, pins.prescale_floor or replicas_for(peak.sessions * growth, target.sessions)),
+            replicas=min(maximum, pins.prescale_floor or replicas_for(by_then(peak.sessions), target.sessions)),
         )
         for peak in forecast.known_peaks
     )

@@ -1,14 +1,16 @@
 """What a plan does not hold, each with the smallest change that cures it."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from capacity.ceiling import descriptors_needed
-from capacity.lead_times import LeadTime
+from capacity.evidence import cost_shortfalls
+from capacity.lag_plan import lag_shortfalls
+from capacity.lead_times import late_order
+from capacity.load_path import LoadPath
 from capacity.lock import ForecastLock
-from capacity.packing import first_fit
-from capacity.plan import LivePlan, ModelPlan, PoolPlan
+from capacity.parts import Part
+from capacity.plan import LivePlan
 from capacity.scaling import replicas_for
 from capacity.shortfall import Shortfall
 from capacity.sold import Sold
@@ -16,10 +18,11 @@ from capacity.spec import Scaling
 from capacity.traffic.erlang import servers_for_blocking
 
 
-def vertical_shortfalls(
-    live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling, blocking: float
-) -> Iterator[Shortfall]:
-    """Yield what one vertical falls short of. `growth` is that of the lock's last valid day, `blocking` the most allowed."""
+def vertical_shortfalls(live: LivePlan, path: LoadPath, scaling: Scaling) -> Iterator[Shortfall]:
+    """Yield what one vertical falls short of until the lock's last valid day."""
+    lock, blocking = path.lock, path.margins.blocking
+    growth = path.growth_on(lock.valid_until)
+    yield from cost_shortfalls(live.name, live.spec)
     ceiling, pod = live.ceiling, live.spec.pod
     where = f"verticals.{live.name}"
     if ceiling.guaranteed_safe == 0:
@@ -51,7 +54,7 @@ def vertical_shortfalls(
         )
     if live.blocking > blocking:
         per_pod = live.takes.guaranteed
-        needed = replicas_for(servers_for_blocking(live.peak * growth, blocking), per_pod)
+        needed = replicas_for(servers_for_blocking(live.offered, blocking), per_pod)
         yield Shortfall(
             "blocking",
             live.name,
@@ -85,7 +88,8 @@ def vertical_shortfalls(
             f"a process of a full pod needs {needed_files} open files, reserve included",
             f"raise {where}.pod.descriptors to {needed_files}",
         )
-    yield from _prescale_shortfalls(live, lock, growth, scaling)
+    yield from _prescale_shortfalls(live, path, scaling)
+    yield from lag_shortfalls(live.name, live.lag, lock.verticals[live.name].lag.seconds)
 
 
 def _scaling_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling) -> Iterator[Shortfall]:
@@ -139,14 +143,15 @@ def _with_requests(remedy: str, live: LivePlan) -> str:
     return " and ".join(part for part in (remedy, f"raise verticals.{live.name}.pod.requests to the limits") if part)
 
 
-def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scaling: Scaling) -> Iterator[Shortfall]:
-    forecast = lock.verticals[live.name]
+def _prescale_shortfalls(live: LivePlan, path: LoadPath, scaling: Scaling) -> Iterator[Shortfall]:
+    forecast = path.lock.verticals[live.name]
     ceiling = live.ceiling
     floors = {(window.day, window.start, window.end): window.replicas for window in live.scaling.windows}
     for peak in forecast.known_peaks:
         floor = floors.get((peak.day, peak.start, peak.end), live.scaling.baseline)
         # More than what is required at all is never asked of a floor.
-        asked = min(peak.sessions * growth * forecast.lag.ratio, live.required.sessions)
+        level = path.at_level(live.name, peak.sessions, path.lock.valid_until)
+        asked = min(level * forecast.lag.ratio, live.required.sessions)
         held = _held(asked, floor * live.takes.hard, floor * live.takes.guaranteed)
         if held is not None:
             yield Shortfall(
@@ -172,8 +177,8 @@ def _prescale_shortfalls(live: LivePlan, lock: ForecastLock, growth: float, scal
         )
 
 
-def shared_shortfalls(model: ModelPlan, lock: ForecastLock, as_of: date) -> Iterator[Shortfall]:
-    """Yield what the verticals together fall short of: a forecast that holds on the day, and the model's limit."""
+def forecast_shortfalls(lock: ForecastLock, as_of: date) -> Iterator[Shortfall]:
+    """Yield a shortfall where the forecast does not hold on the day."""
     if not lock.data_end <= as_of <= lock.valid_until:
         yield Shortfall(
             "forecast",
@@ -184,72 +189,19 @@ def shared_shortfalls(model: ModelPlan, lock: ForecastLock, as_of: date) -> Iter
             f"the forecast is valid from {lock.data_end} to {lock.valid_until}, not on {as_of}",
             f"make a new one: headroom forecast {lock.environment} --history PATH",
         )
-    limit = model.spec.tokens_per_minute.limit
-    if model.required_tokens_per_minute > limit:
-        yield Shortfall(
-            "tokens",
-            "shared",
-            model.required_tokens_per_minute,
-            limit,
-            "tokens/min",
-            f"{model.sessions:,.0f} sessions x {model.tokens_per_session:,} tokens a minute on {as_of}; "
-            f"the limit holds {model.sessions_within_limit:,} sessions",
-            f"have the limit of {model.spec.name} raised to {math.ceil(model.required_tokens_per_minute):,} tokens a minute",
-        )
-    else:
-        yield from _late("tokens", f"the limit of {model.spec.name}", model.lead, as_of, "order a higher one now")
 
 
-def _late(resource: str, scope: str, lead: LeadTime, as_of: date, remedy: str) -> Iterator[Shortfall]:
-    """Yield a shortfall where more must be ordered before today, to be there in time."""
-    if lead.short_on is None or lead.order_by is None or lead.order_by >= as_of:
-        return
-    yield Shortfall(
-        resource,
-        scope,
-        (lead.short_on - lead.order_by).days,
-        (lead.short_on - as_of).days,
-        "days",
-        f"{scope} is short on {lead.short_on}; more had to be ordered by {lead.order_by}",
-        remedy,
-    )
-
-
-def pool_shortfalls(pool: PoolPlan, as_of: date) -> Iterator[Shortfall]:
-    """Yield what one pool of machines falls short of."""
-    if pool.node.cpu_cores <= 0 or pool.node.memory_bytes <= 0:
-        yield Shortfall(
-            "nodes",
-            pool.name,
-            1,
-            0,
-            "nodes",
-            "a node keeps all of itself for the system; nothing is left for pods",
-            f"lower pools.{pool.name}.reserved_cpu or reserved_memory",
-        )
-        return
-    for name in first_fit(pool.pods, pool.node).too_large:
-        yield Shortfall(
-            "nodes",
-            pool.name,
-            1,
-            0,
-            "nodes",
-            f"no node of the pool takes a pod of {name}",
-            f"use larger machines in pools.{pool.name}, or smaller pods in verticals.{name.removesuffix('-prescale')}",
-        )
-    if pool.needed > pool.nodes:
-        yield Shortfall(
-            "nodes",
-            pool.name,
-            pool.needed,
-            pool.nodes,
-            "nodes",
-            f"every autoscaler at its maximum needs {pool.needed} nodes ({pool.binding} binds)",
-            f"raise pools.{pool.name}.nodes from {pool.nodes} to {pool.needed}",
-        )
-    else:
-        yield from _late("nodes", f"pool {pool.name}", pool.lead, as_of, "order more nodes now")
+def stack_shortfalls(parts: Iterable[Part], as_of: date) -> Iterator[Shortfall]:
+    """Yield what the parts of the stack fall short of, now or before more of them can be there."""
+    for part in parts:
+        if part.sizing is None:
+            remedy = " and ".join(f"give verticals.{name}.mean_call" for name in part.unknown)
+            yield Shortfall(part.name, part.path, len(part.unknown), 0, "lengths of calls", part.load, remedy)
+        elif part.sizing.shortfall is not None:
+            yield part.sizing.shortfall
+        elif part.lead is not None:
+            remedy = f"order more now: its {part.sizing.binding} binds"
+            yield from late_order(part.sizing.resource, part.path, part.lead, as_of, what=part.path, remedy=remedy)
 
 
 def sold_shortfalls(sales: Sold | None, blocking: float) -> Iterator[Shortfall]:

@@ -38,6 +38,8 @@ class ProviderLimit:
     limit: float
     per_session: float
     per_start: float
+    lead_seconds: float
+    """How long a higher limit takes to get."""
     formula: str
     source: str
 
@@ -142,6 +144,7 @@ def _token_limits(provider: TokenLimited) -> tuple[ProviderLimit, ...]:
             limit=total,
             per_session=minute.tokens,
             per_start=0,
+            lead_seconds=on_demand.lead_time,
             formula=f"({on_demand.limit:,} on demand + {reserved:,} reserved) / ({minute.formula})"
             if reserved
             else f"{on_demand.limit:,} / ({minute.formula})",
@@ -157,6 +160,7 @@ def _token_limits(provider: TokenLimited) -> tuple[ProviderLimit, ...]:
                 limit=requests.limit,
                 per_session=minute.requests,
                 per_start=0,
+                lead_seconds=requests.lead_time,
                 formula=f"{requests.limit:,} / {minute.requests:g} responses a session",
                 source=_said(requests),
             )
@@ -171,6 +175,7 @@ def _counted(name: str, limit: AccountLimit, *, per_session: int = 0, per_start:
         limit=limit.limit,
         per_session=per_session,
         per_start=per_start,
+        lead_seconds=limit.lead_time,
         formula=f"{limit.limit:,} {name}",
         source=_said(limit),
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from capacity.figures import Frozen, Source
+from capacity.figures import Frozen, Price, Source
 from capacity.providers.conversation import Conversation
 from capacity.units import Amount, PositiveAmount, Seconds
 
@@ -34,6 +34,8 @@ class AccountLimit(_Observed):
     """One limit of an account, as the account showed it: published defaults are seldom what it gets."""
 
     limit: PositiveAmount
+    lead_time: Seconds = 28 * 86400.0
+    """How long a higher one takes to get."""
 
 
 class Reserved(_Observed):
@@ -78,6 +80,8 @@ class _Provider(Frozen):
     vendor: str = Field(pattern=r"^[a-z][-a-z0-9]*$")
     """Whose account it is: openai, azure, self-hosted, ..."""
     model: _Text
+    price_per_session_minute: Price | None = None
+    """Left out: unknown, and so is every cost that needs it."""
 
 
 class TokenLimited(_Provider):

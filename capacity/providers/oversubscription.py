@@ -19,6 +19,8 @@ class Oversubscription:
     """What tenants without reserved capacity share; None where no limit is known."""
     most_shared_caps: int | None
     """The sum of plan caps that may be sold to them."""
+    sessions_needed: int
+    """The hard ceiling with which it would be allowed."""
     reserved_on_demand: int
     """Reserved caps that no reserved capacity stands behind: set aside on demand, guaranteed by nobody."""
     reasons: tuple[str, ...]
@@ -27,36 +29,43 @@ class Oversubscription:
 
 
 def oversubscription(
-    ceiling: ProviderCeiling, *, reserved_caps: int, shared_caps: int, expected_sessions: float
+    ceiling: ProviderCeiling,
+    *,
+    reserved_caps: int,
+    shared_caps: int,
+    expected_sessions: float,
+    most: float = MOST_OVERSUBSCRIBED,
 ) -> Oversubscription:
     """Return whether plan caps and expected load of a provider's tenants stand together, and what may be sold at most.
 
-    Tenants with reserved capacity come off first, at their whole caps. The rest may commit 10% more than what is left, for not
+    Tenants with reserved capacity come off first, at their whole caps. The rest may commit `most` more than what is left, for not
     all of them use their caps at once; `expected_sessions` (theirs at the peak, burst included) may not exceed it at all: load
     at 110% of a limit has 1 - 1/1.1 = 9.1% of its tokens refused, in the middle of calls.
 
     Raises:
         ValueError: a number is negative or not finite.
     """
-    for name, value in (("reserved_caps", reserved_caps), ("shared_caps", shared_caps), ("expected_sessions", expected_sessions)):
+    given = {"reserved_caps": reserved_caps, "shared_caps": shared_caps, "expected_sessions": expected_sessions, "most": most}
+    for name, value in given.items():
         if not math.isfinite(value) or value < 0:
             raise ValueError(f"{name} must be a finite number, 0 or more, got {value:g}")
+    needed = reserved_caps + math.ceil(max(shared_caps / (1 + most), expected_sessions) - 1e-9)
     if ceiling.hard is None:
         reason = f"{ceiling.provider} states no limit, so there is nothing to oversell; have the account show one"
-        return Oversubscription(True, None, None, reserved_caps, (reason,), "no limit is known")
+        return Oversubscription(True, None, None, needed, reserved_caps, (reason,), "no limit is known")
     left = ceiling.hard - reserved_caps
     shared = max(0, left)
-    # A whole multiplication: 1.1 x 1000 in binary fractions is more than 1100.
-    most = shared * round(100 * (1 + MOST_OVERSUBSCRIBED)) // 100
+    # 1.1 x 1000 is 1100, whatever binary fractions say.
+    sold = math.floor(shared * (1 + most) + 1e-9)
     reasons = []
     if left < 0:
         reasons.append(
             f"reserved caps of {reserved_caps:,} sessions are above the {ceiling.hard:,} that {ceiling.provider} carries"
         )
-    if shared_caps > most:
+    if shared_caps > sold:
         reasons.append(
-            f"shared caps of {shared_caps:,} sessions are above {most:,}: the shared {shared:,} may be oversold by "
-            f"{MOST_OVERSUBSCRIBED:.0%} at most"
+            f"shared caps of {shared_caps:,} sessions are above {sold:,}: the shared {shared:,} may be oversold by "
+            f"{most:.0%} at most"
         )
     if expected_sessions > shared:
         refused = f"{refused_share(expected_sessions / shared):.1%}" if shared else "all"
@@ -67,14 +76,15 @@ def oversubscription(
     allowed = not reasons
     if allowed:
         reasons.append(
-            f"shared caps of {shared_caps:,} sessions are within {most:,}, "
+            f"shared caps of {shared_caps:,} sessions are within {sold:,}, "
             f"the expected {expected_sessions:,.0f} within {shared:,}"
         )
     return Oversubscription(
         allowed=allowed,
         shared_sessions=shared,
-        most_shared_caps=most,
+        most_shared_caps=sold,
+        sessions_needed=needed,
         reserved_on_demand=max(0, reserved_caps - ceiling.reserved),
         reasons=tuple(reasons),
-        formula=f"({ceiling.hard:,} sessions - {reserved_caps:,} reserved) x {1 + MOST_OVERSUBSCRIBED:g} = {most:,}",
+        formula=f"({ceiling.hard:,} sessions - {reserved_caps:,} reserved) x {1 + most:g} = {sold:,}",
     )

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from capacity.simulation.calls import Seconds
 from capacity.simulation.day import MINUTE_SECONDS, Day, TokenBucket
-from capacity.simulation.ledger import AT_CAP, AT_PODS, AT_TOKENS, NOT_TAKEN, Ledger
+from capacity.simulation.fixed import ranks
+from capacity.simulation.ledger import AT_CAP, AT_PODS, AT_TOKENS, Ledger
 from capacity.simulation.outcome import InvariantBroken, Minutes, Outcome, Tally, Tokens
 from capacity.simulation.tokens import TokenLevel, full_bucket
 
@@ -29,37 +30,48 @@ class Marks:
     desired: list[int] = field(default_factory=list)
 
 
-def close(day: Day, ledger: Ledger, marks: Marks, *, refused: int, waiting: int, tokens: TokenLevel | None) -> Outcome:
+def close(
+    day: Day,
+    ledger: Ledger,
+    marks: Marks,
+    *,
+    taken: NDArray[np.bool_],
+    levels: _Counts | None,
+    refused: int,
+    waiting: int,
+    tokens: TokenLevel | None,
+) -> Outcome:
     """Return the outcome of a run.
 
-    `refused` and `waiting` were counted at the door, `marks.active` at the slots; all else is worked out from each call's times.
+    `taken` says which calls held a slot, `refused` and `waiting` were counted at the door, `marks.active` at the slots, and so
+    were `levels`, the sessions after each call that was taken, if given; all else is worked out from each call's times.
 
     Raises:
         InvariantBroken: two of these do not agree.
     """
     horizon = day.traffic.seconds
-    arrive = np.concatenate([ledger.calls.arrive, ledger.again_arrive])
+    arrive = _and(ledger.calls.arrive, ledger.again_arrive)
     began = _changed(arrive, ledger.began)
-    ended = _changed(arrive + np.concatenate([ledger.calls.hold, ledger.again_hold]), ledger.ended)
-    fates = _fates(ledger, waiting=waiting)
-    taken = fates == _CARRIED
+    ended = _changed(arrive + _and(ledger.calls.hold, ledger.again_hold), ledger.ended)
+    fates = _fates(ledger, taken, waiting=waiting)
     total = _tally(fates)
     _agree("calls refused and waiting by their fates", total.refused + total.waiting, "at the door", refused + waiting)
     queued = np.array(ledger.queued, dtype=np.int64)
     waited = queued[taken[queued]]
     _agree("calls that waited and were taken", len(waited), "queued and no longer in the line", len(queued) - waiting)
-    starts, ends = np.sort(began[taken]), np.sort(ended[taken])
+    starts, ends = _in_order(began[taken]), np.sort(ended[taken])
     minutes = np.arange(1, len(marks.active) + 1) * MINUTE_SECONDS
     active = np.searchsorted(starts, minutes, side="right") - np.searchsorted(ends, minutes, side="right")
     if wrong := np.flatnonzero(active != np.array(marks.active)).tolist():
         minute = wrong[0]
         _agree(f"sessions after minute {minute} by their times", int(active[minute]), "by the slots", marks.active[minute])
-    held = np.minimum(ended[taken], horizon) - began[taken]
+    held = np.minimum(ended[taken], horizon)
+    held -= began[taken]
     area = _area(starts, ends, marks.active)
     _agree("time-average active by the slots", area / horizon, "accepted rate x mean time held (Little)", held.sum() / horizon)
     if tokens is not None:
         _check_tokens(tokens, area, horizon)
-    busiest = _busiest(starts, ends, marks.active)
+    busiest = _busiest(starts, np.arange(1, len(starts) + 1) - ranks(ends, starts) if levels is None else levels, marks.active)
     begins, finishes = _spells(ledger.turns, horizon)
     return Outcome(
         calls=total,
@@ -91,15 +103,26 @@ def _agree(what: str, found: float, beside: str, expected: float) -> None:
         )
 
 
+def _and(times: Seconds, more: list[float]) -> Seconds:
+    return np.concatenate([times, more]) if more else times
+
+
+def _in_order(times: Seconds) -> Seconds:
+    """Return the times sorted; they mostly are, but for those of calls that waited or came again."""
+    return times if (times[1:] >= times[:-1]).all() else np.sort(times)
+
+
 def _changed(times: Seconds, changes: dict[int, float]) -> Seconds:
+    if not changes:
+        return times
     changed = times.copy()
     changed[list(changes)] = list(changes.values())
     return changed
 
 
-def _fates(ledger: Ledger, *, waiting: int) -> _Counts:
+def _fates(ledger: Ledger, taken: NDArray[np.bool_], *, waiting: int) -> _Counts:
     """Return what became of each call: its reason, where one was written down."""
-    fates = np.where(np.array(ledger.pod, dtype=np.int64) != NOT_TAKEN, _CARRIED, AT_PODS)
+    fates = np.where(taken, _CARRIED, AT_PODS)
     if ledger.refused or waiting:
         fates[fates != _CARRIED] = _WAITING
         fates[list(ledger.refused)] = list(ledger.refused.values())
@@ -136,19 +159,22 @@ def _area(starts: Seconds, ends: Seconds, active: list[int]) -> float:
     ends = ends[ends <= minutes * MINUTE_SECONDS]
     held = sum(active[:-1]) * MINUTE_SECONDS
     for times, sign in ((starts, 1.0), (ends, -1.0)):
-        last = np.ceil(times / MINUTE_SECONDS) * MINUTE_SECONDS
-        held += sign * float((last - times).sum())
+        # In place: the arrays are long.
+        left = times / MINUTE_SECONDS
+        np.ceil(left, out=left)
+        left *= MINUTE_SECONDS
+        left -= times
+        held += sign * float(left.sum())
     return held
 
 
-def _busiest(starts: Seconds, ends: Seconds, active: list[int]) -> _Counts:
+def _busiest(starts: Seconds, levels: _Counts, active: list[int]) -> _Counts:
     """Return the most sessions at once within each minute. A maximum comes with a start or is there when the minute begins."""
     busiest = np.array([0, *active[:-1]], dtype=np.int64)
-    at_start = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
     first = np.searchsorted(starts, np.arange(len(active)) * MINUTE_SECONDS, side="right")
     some = np.diff(first, append=len(starts)) > 0
     if some.any():
-        busiest[some] = np.maximum(busiest[some], np.maximum.reduceat(at_start, first[some]))
+        busiest[some] = np.maximum(busiest[some], np.maximum.reduceat(levels, first[some]))
     return busiest
 
 
@@ -161,7 +187,7 @@ def _spells(turns: list[float], horizon: float) -> tuple[Seconds, Seconds]:
 
 
 def _per_minute(times: Seconds, minutes: int) -> tuple[int, ...]:
-    return tuple(np.bincount((times / MINUTE_SECONDS).astype(np.int64), minlength=minutes)[:minutes].tolist())
+    return tuple(np.diff(np.searchsorted(_in_order(times), np.arange(minutes + 1) * MINUTE_SECONDS)).tolist())
 
 
 def _check_tokens(tokens: TokenLevel, area: float, horizon: float) -> None:

@@ -44,7 +44,7 @@ def admit_by_slots(codes: Sequence[int], ledger: Ledger, pods: Pods) -> int:
                     give(pod)
                 else:
                     draining[pod] -= 1
-    ledger.turns += [ledger.time_of(code) for code in turns]
+    ledger.turns += ledger.times_of(turns)
     return refused
 
 

@@ -36,7 +36,9 @@ def draw_calls(traffic: Traffic, random: Generator) -> Calls:
     starts, rates = _pieces(traffic, random)
     lengths = np.diff(starts, append=traffic.seconds)
     counts = random.poisson(rates * lengths)
-    arrive = np.repeat(starts, counts) + random.random(int(counts.sum())) * np.repeat(lengths, counts)
+    arrive = random.random(int(counts.sum()))
+    arrive *= np.repeat(lengths, counts)
+    arrive += np.repeat(starts, counts)
     arrive.sort()
     return Calls(arrive, _holding(traffic, len(arrive), random), _tenants(traffic, len(arrive), random))
 
@@ -81,7 +83,7 @@ def _holding(traffic: Traffic, count: int, random: Generator) -> Seconds:
     else:
         variance = math.log1p(variation**2)
         times = random.lognormal(math.log(mean) - variance / 2, math.sqrt(variance), count)
-    return np.maximum(times, _SHORTEST_SECONDS)
+    return np.maximum(times, _SHORTEST_SECONDS, out=times)
 
 
 def _tenants(traffic: Traffic, count: int, random: Generator) -> Tenants:

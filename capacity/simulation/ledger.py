@@ -1,6 +1,10 @@
 """What became of each call, written while the simulation runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
 
 from capacity.simulation.calls import Calls
 
@@ -50,9 +54,12 @@ class Ledger:
         """Return how long a call holds."""
         return float(self.calls.hold[call]) if call < self.scheduled else self.again_hold[call - self.scheduled]
 
-    def time_of(self, code: int) -> float:
-        """Return when a scheduled event happens: call k comes (k) or ends (~k)."""
-        return self.arrive_of(code) if code >= 0 else self.arrive_of(~code) + self.hold_of(~code)
+    def times_of(self, codes: Sequence[int]) -> list[float]:
+        """Return when scheduled events happen: call k comes (k) or ends (~k)."""
+        events = np.array(codes, dtype=np.int64)
+        calls = np.where(events < 0, ~events, events)
+        held = np.where(events < 0, self.calls.hold[calls], 0.0)
+        return cast("list[float]", (self.calls.arrive[calls] + held).tolist())
 
     def tenant_of(self, call: int) -> int:
         """Return whose a call is."""

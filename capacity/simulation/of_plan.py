@@ -1,13 +1,17 @@
 """A day of a capacity plan, ready to be simulated."""
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from capacity.lag_plan import pod_seconds
 from capacity.lock import Demand
 from capacity.plan import CapacityPlan, LivePlan
+from capacity.providers.ceiling import reserved_tokens, tokens_of_session
+from capacity.providers.limits import TokenLimited
 from capacity.scaling import Window
-from capacity.simulation.day import Autoscaler, Day, Fleet, Floor, Nodes, Traffic
+from capacity.simulation.day import Autoscaler, Day, Fleet, Floor, Nodes, TokenBucket, Traffic
 from capacity.traffic.arguments import require
 
 _WEEK_MINUTES = 7 * 24 * 60
@@ -29,7 +33,7 @@ def day_of(
     peak. Where it says 1 calls come at peak / holding time, so that the mean of the sessions, not their maximum, is the forecast
     peak: a little more than was forecast. Burst and growth are in it only as far as the profile goes beyond 1. Holding time and
     day effect are the lock's where it measured them. A pod starts in the plan's lag less one step of the autoscaler, which is
-    played out.
+    played out. The day begins without a call, but with the pods that midnight's load asks for.
 
     The token limit is shared by all verticals, and other figures are what one asks of a day: add `tokens`, `queue_depth`,
     `losses`, groups and bursts with `dataclasses.replace`.
@@ -57,10 +61,10 @@ def day_of(
     return Day(
         Traffic(rates, held, day_cv=demand.day_cv.value if demand is not None else 0.0),
         Fleet(
-            pods=autoscaler.floor_at(0.0),
+            pods=max(autoscaler.floor_at(0.0), min(autoscaler.maximum, math.ceil(rates[0] * held / autoscaler.target_sessions))),
             sessions_per_pod=live.sessions_per_pod,
             autoscaler=autoscaler,
-            start_seconds=max(0.0, plan.scaling.lag.value - autoscaler.sync_seconds),
+            start_seconds=pod_seconds(live.lag, autoscaler.sync_seconds),
             grace_seconds=float(live.spec.grace_seconds),
             nodes=Nodes(max(1, nodes)),
         ),
@@ -113,3 +117,16 @@ def _instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
     hours, minutes = (int(part) for part in clock.split(":"))
     # "24:00" is the next day's midnight; added before the zone, so that the wall clock counts.
     return (datetime(day.year, day.month, day.day) + timedelta(hours=hours, minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)  # noqa: DTZ001
+
+
+def token_share(plan: CapacityPlan, vertical: str) -> TokenBucket | None:
+    """Return the part of the first provider's tokens that falls to a vertical by its share of the forecast peaks.
+
+    On-demand and reserved tokens together. None where that provider limits no tokens: then tokens refuse nothing.
+    """
+    primary = plan.model.primary
+    if not isinstance(primary, TokenLimited):
+        return None
+    share = _live(plan, vertical).peak / sum(live.peak for live in plan.live)
+    limit = primary.tokens_per_minute.limit + reserved_tokens(primary)
+    return TokenBucket(share * limit, tokens_of_session(primary.tokens_per_session_minute).tokens, primary.window)

@@ -6,13 +6,15 @@ from heapq import heappop, heappush
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
+from numpy.typing import NDArray
 
 from capacity.simulation.accounts import Marks, close
 from capacity.simulation.admission import Gates, admit_by_slots, has_gates
 from capacity.simulation.autoscaler import Memory, next_floor, next_replicas
 from capacity.simulation.calls import draw_calls
 from capacity.simulation.day import MINUTE_SECONDS, Autoscaler, Day, NodeLoss
-from capacity.simulation.ledger import CUT, Ledger
+from capacity.simulation.fixed import play_fixed
+from capacity.simulation.ledger import CUT, NOT_TAKEN, Ledger
 from capacity.simulation.outcome import Outcome
 from capacity.simulation.pods import Pods
 from capacity.simulation.schedule import Schedule
@@ -43,11 +45,18 @@ def simulate(day: Day, seed: int) -> Outcome:
     pods = Pods(day.fleet.sessions_per_pod, day.fleet.nodes, routing, unplaced=day.fleet.pods)
     gates = Gates(day, ledger, pods) if has_gates(day) else None
     run = _Run(day, ledger, pods, gates, again)
-    run.play()
+    run.begin()
+    if gates is None and day.fleet.autoscaler is None and not day.fleet.losses:
+        taken, levels = run.play_fixed()
+    else:
+        run.play()
+        taken, levels = np.array(ledger.pod) != NOT_TAKEN, None
     return close(
         day,
         ledger,
         run.marks,
+        taken=taken,
+        levels=levels,
         refused=run.refused if gates is None else gates.refused,
         waiting=0 if gates is None else gates.waiting,
         tokens=None if gates is None else gates.tokens,
@@ -69,11 +78,23 @@ class _Run:
     """When, what, a number that keeps equals in order, and the pods (or the loss) that it is about."""
     entries: int = 0
 
+    def begin(self) -> None:
+        self.pods.open(self.pods.place())
+
+    def play_fixed(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Play a day on which no pod comes or goes; return which calls were taken, and the sessions after each of them."""
+        pods = self.pods
+        played = play_fixed(self.ledger.calls, len(pods.free), self.day.traffic.seconds)
+        minutes = len(played.active)
+        self.marks = Marks(played.active, [len(pods.ready)] * minutes, [pods.replicas] * minutes)
+        self.ledger.turns += played.turns
+        self.refused = played.refused
+        return played.taken, played.levels
+
     def play(self) -> None:
         horizon, autoscaler = self.day.traffic.seconds, self.day.fleet.autoscaler
         ends = self.ledger.calls.arrive + self.ledger.calls.hold
         schedule = Schedule(self.ledger.calls.arrive, ends, horizon)
-        self.pods.open(self.pods.place())
         self.ledger.note_full(0.0, full=not self.pods.free)
         self._enter(MINUTE_SECONDS, _Turn.MARK)
         for number, loss in enumerate(self.day.fleet.losses):

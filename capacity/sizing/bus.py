@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from capacity.figures import Source
+from capacity.figures import Name, Source
 from capacity.shortfall import Shortfall
-from capacity.sizing.claims import GATHERED, Bytes, Count, said
+from capacity.sizing.claims import GATHERED, Bytes, Count, Span, said
+from capacity.sizing.exporter import EXPORTER, Exporter
+from capacity.sizing.pods import PodSize, pod_size
 from capacity.sizing.result import (
     Limit,
     Sizing,
@@ -33,8 +35,23 @@ NATS_MESSAGES = Count(
 )
 
 
+NATS_LAME_DUCK = Span.model_validate(
+    {"value": "120s", "basis": "declared", "source": "NATS configuration: lame_duck_duration 2m", "date": GATHERED}
+)
+NATS_LAME_DUCK_GRACE = Span.model_validate(
+    {"value": "10s", "basis": "declared", "source": "NATS configuration: lame_duck_grace_period 10s", "date": GATHERED}
+)
+COMPACTED_AT = 2
+"""A stream's block on disk is compacted once less than half of it is alive (nats-server, filestore.go)."""
+GO_HEAP_SHARE = 0.8
+"""GOMEMLIMIT as a share of a container's memory (NATS Helm chart, README)."""
+
+
 class Account(Source):
-    """What the calls' account may use of the whole cluster, whichever server it is on."""
+    """What the account of one vertical may use of the whole cluster, whichever server it is on.
+
+    Every vertical on the bus has an account of its own with these limits; each is held against the calls of all of them.
+    """
 
     connections: PositiveAmount
     """max_conn."""
@@ -42,7 +59,7 @@ class Account(Source):
     """Of its streams, replicas counted apart."""
 
 
-class Bus(Source):
+class BusSection(Source):
     """A NATS cluster and what a call puts on it; messages and sizes are claimed, the rest is configuration."""
 
     servers: int = Field(default=3, gt=0)
@@ -58,15 +75,54 @@ class Bus(Source):
     account: Account
     messages_per_session: float = Field(gt=0)
     """A second, in both directions: a frame of 20 ms is 50."""
-    sessions_per_pod: int = Field(gt=0)
-    connections_per_pod: int = Field(gt=0)
-    """One for each container that talks to the bus."""
     message: PositiveSize
     """The largest message."""
     cap_per_session: PositiveAmount
     """max_msgs_per_subject of the stream that has one subject a call: messages that wait for their reader."""
     reader_stall: Seconds
     """The longest time in which a call's reader takes nothing; what comes meanwhile must stay below the cap."""
+    deduplication: Seconds = 30.0
+    """duplicate_window: within it a message that is sent again under its id is kept once. A dead leader is replaced in 5-6 s."""
+    lame_duck: Span = NATS_LAME_DUCK
+    """How long a server that is to go takes to send its clients to the others."""
+    lame_duck_grace: Span = NATS_LAME_DUCK_GRACE
+    """How long it waits before it begins."""
+    pod: PodSize = pod_size("2", "8Gi")
+    """Of one server; the NATS Helm chart's least for production."""
+    exporter: Exporter = EXPORTER
+    storage_class: Name = "local-path"
+    """Of a server's disk. The servers keep the copies: a local disk will do, NFS will not. k3s brings this one."""
+
+    @property
+    def grace_seconds(self) -> int:
+        """Seconds from the signal to end until a server is killed: its lame duck time, and half a minute to write."""
+        return whole_up(self.lame_duck.value + self.lame_duck_grace.value) + 30
+
+    @property
+    def heap(self) -> int:
+        """GOMEMLIMIT of a server, in bytes."""
+        return whole(self.pod.memory * GO_HEAP_SHARE)
+
+    @property
+    def stream_bytes(self) -> int:
+        """What the streams of one account hold, copies not counted."""
+        return self.account.storage // self.replicas
+
+    def store(self, accounts: int) -> int:
+        """Return max_file_store of a server that may hold a copy of every stream of so many accounts, in bytes."""
+        return self.stream_bytes * accounts
+
+    def disk(self, accounts: int) -> int:
+        """Return the disk of a server, in bytes: blocks keep what is deleted until they are compacted."""
+        return self.store(accounts) * COMPACTED_AT
+
+
+class Bus(BusSection):
+    """The cluster and the pods that speak on it."""
+
+    sessions_per_pod: int = Field(gt=0)
+    connections_per_pod: int = Field(gt=0)
+    """One for each container that talks to the bus."""
 
 
 def size_bus(bus: Bus, *, sessions: float, safe_utilisation: float, scope: str = "bus") -> Sizing:

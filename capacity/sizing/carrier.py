@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from capacity.figures import Source
-from capacity.sizing.claims import GATHERED, Count, Rate, said
+from capacity.sizing.claims import GATHERED, Count, LongLead, Rate, said
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
 
 TWILIO_OUTBOUND_STARTS = Rate(
@@ -11,7 +10,7 @@ TWILIO_OUTBOUND_STARTS = Rate(
 )
 
 
-class Carrier(Source):
+class Carrier(LongLead):
     """One carrier account for one direction; several are sized apart, each with its part of the load."""
 
     name: str = Field(min_length=1)

@@ -35,6 +35,13 @@ class Bytes(Source):
     value: PositiveSize
 
 
+class LongLead(Source):
+    """What cannot grow at once."""
+
+    lead_time: Seconds = 28 * 86400.0
+    """How long more of it takes to get."""
+
+
 def said(*sources: Source) -> str:
     """Return who says so, one after another, without repeating itself.
 

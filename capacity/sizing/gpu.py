@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from capacity.figures import Source
-from capacity.sizing.claims import said
+from capacity.sizing.claims import LongLead, said
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole, whole_up
 from capacity.units import PositiveAmount, PositiveSize, Size
 
@@ -64,7 +64,7 @@ class Gpu(Source):
     """Of the whole GPU, or of one MIG instance."""
 
 
-class GpuPool(Source):
+class GpuPool(LongLead):
     """The GPUs, or MIG instances, of one model; recognition and synthesis have pools of their own."""
 
     gpu: Gpu
@@ -74,6 +74,13 @@ class GpuPool(Source):
     count: int = Field(gt=0)
     survive: int = Field(default=1, ge=0)
     """How many of them may be gone while the load is still held."""
+
+
+class GpuService(GpuPool):
+    """The GPUs of one model that the spec names, and what comes to it."""
+
+    share: float = Field(gt=0, le=1)
+    """Of the live sessions, those that the model works on at once."""
 
 
 def size_gpu(pool: GpuPool, *, sessions: float, safe_utilisation: float, scope: str = "gpu") -> Sizing:

@@ -1,6 +1,7 @@
 """How long it takes until new pods answer: after the load has risen, and after a node has died."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -14,6 +15,8 @@ from capacity.sizing.result import Sizing, lasting, load, whole_up
 from capacity.sizing.stages import Part, budgeted
 from capacity.units import Seconds
 
+SCALE_UP_POLICY = "scale-up policy"
+"""The stage in which an autoscaler may not add all at once."""
 _READ = date(2026, 11, 22)
 
 
@@ -140,7 +143,7 @@ def scaling_stages(lag: ScalingLag, before: int, after: int) -> tuple[Part, ...]
     return (
         Part("metric", lag.metric.value, said(lag.metric)),
         Part("sync", lag.sync.value, said(lag.sync)),
-        Part("scale-up policy", policy, said(lag.scale_up)),
+        Part(SCALE_UP_POLICY, policy, said(lag.scale_up)),
         *_new_pod(lag),
     )
 
@@ -154,20 +157,18 @@ def replacement_stages(loss: NodeLoss, lag: ScalingLag) -> tuple[Part, ...]:
     )
 
 
-def size_lag(lag: ScalingLag, *, before: int, after: int, assumed_seconds: float, scope: str = "scaling.lag") -> Sizing:
-    """Return the lag that a plan assumes against the stages that make it up, from some replicas to others.
+def size_lag(stages: Sequence[Part], forecast_seconds: float, *, scope: str = "scaling.lag") -> Sizing:
+    """Return the lag within which a forecast measured the growth, against the stages from load rise to ready pod.
 
     Raises:
-        ValueError: there is no replica to begin with, or the assumed lag is negative or not finite.
+        ValueError: the forecast's lag is negative or not finite.
     """
-    return budgeted(
-        "lag",
-        scope,
-        assumed_seconds,
-        scaling_stages(lag, before, after),
-        law=f"stages from load rise to ready pod, {before} to {after} replicas, on the lag that is assumed",
-        remedy=lambda over: f"raise {scope}.value from {lasting(assumed_seconds)} to {lasting(assumed_seconds + over)}",
-    )
+    law = "stages from load rise to ready pod, on the lag within which the forecast measured the growth"
+
+    def remedy(over: float) -> str:
+        return f"make the forecast with a lag of {lasting(forecast_seconds + over)}, or shorten {scope}"
+
+    return budgeted("lag", scope, forecast_seconds, stages, law=law, remedy=remedy)
 
 
 def size_replacement(loss: NodeLoss, lag: ScalingLag, *, allowed_seconds: float, scope: str = "scaling.node_loss") -> Sizing:

@@ -30,9 +30,16 @@ class AdmissionGate(Source):
 
     heartbeat: Seconds
     """How often a call renews its lease."""
+    missed: int = Field(default=3, ge=2)
+    """Heartbeats that may fail before the lease of a call is gone, and the call with it."""
     requests_per_call: int = Field(default=2, gt=0)
     """To take the lease and to give it back."""
     requests_per_second: Rate = CLOUDFLARE_OBJECT
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease stands without being renewed."""
+        return self.missed * self.heartbeat
 
 
 def size_session_object(holder: SessionObject, *, safe_utilisation: float, scope: str = "session_object") -> Sizing:

@@ -4,7 +4,6 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from capacity.ceiling import DESCRIPTOR_RESERVE
 from capacity.figures import Source
 from capacity.sizing.claims import GATHERED, Count, Span, said
 from capacity.sizing.poisson import UNLIKELY, poisson_mean, poisson_quantile
@@ -17,6 +16,8 @@ LINUX_TRACKED_AFTER = Span.model_validate(
     {"value": "120s", "source": "nf_conntrack_tcp_timeout_time_wait, Linux default", "date": GATHERED}
 )
 LINUX_TIME_WAIT = Span.model_validate({"value": "60s", "source": "TCP_TIMEWAIT_LEN, a constant of Linux", "date": GATHERED})
+DESCRIPTOR_RESERVE = 1.5
+"""Open files kept per open file needed: sockets in TIME_WAIT, log files and reconnects count too (docs/capacity.md)."""
 PORTS_AT_MOST = 65535 - 1024
 """Ports above the privileged ones: 16 bits of TCP leave no more."""
 
@@ -34,15 +35,9 @@ class OutboundPorts(Source):
     """How long a port stays taken after its connection."""
 
 
-class Sockets(Source):
-    """The sockets of one node: its figures are those of the processes that hold the sessions."""
+class SocketsSection(Source):
+    """The sockets of one node, but for what the spec of its pods says."""
 
-    workers: int = Field(gt=0)
-    """Processes that share the node's sessions evenly."""
-    descriptors: PositiveAmount = 65536
-    """Open files allowed to one process."""
-    descriptors_per_session: int = Field(default=6, gt=0)
-    base_descriptors: int = Field(default=64, ge=0)
     descriptor_reserve: float = Field(default=DESCRIPTOR_RESERVE, ge=1)
     """Open files kept per open file needed: lingering sockets, log files and reconnects count too."""
     stall: Seconds
@@ -60,6 +55,19 @@ class Sockets(Source):
     outbound: OutboundPorts | None = None
     """Left out: sessions share no destination outside."""
 
+
+class Sockets(SocketsSection):
+    """The sockets of one node: its figures are those of the processes that hold the sessions."""
+
+    workers: int = Field(gt=0)
+    """Processes that share the node's sessions evenly: those of one pod, for each of the node's pods."""
+    pods: int = Field(default=1, gt=0)
+    """Pods on the node: each has open files and a listener of its own, tracking and ports are the node's."""
+    descriptors: PositiveAmount = 65536
+    """Open files allowed to one process."""
+    descriptors_per_session: int = Field(default=6, gt=0)
+    base_descriptors: int = Field(default=64, ge=0)
+
     @model_validator(mode="after")
     def _room_for_the_process(self) -> Self:
         if self.descriptors < self.base_descriptors:
@@ -68,7 +76,13 @@ class Sockets(Source):
 
 
 def size_sockets(
-    sockets: Sockets, *, sessions: float, starts_per_second: float, safe_utilisation: float, scope: str = "sockets"
+    sockets: Sockets,
+    *,
+    sessions: float,
+    starts_per_second: float,
+    safe_utilisation: float,
+    scope: str = "sockets",
+    pod_scope: str | None = None,
 ) -> Sizing:
     """Return the sessions that one node's sockets hold, where starts grow with the sessions.
 
@@ -81,6 +95,7 @@ def size_sockets(
         starts_per_second: Connections that come to it in a second, `with_reconnects` where it must take over another's.
         safe_utilisation: Share of the hard ceiling that may be planned on.
         scope: Path of `sockets` in its spec.
+        pod_scope: Path of its pods' figures; None where they stand beside the others.
 
     Raises:
         ValueError: a load is negative or not finite, or sessions start although none is to be held.
@@ -90,17 +105,17 @@ def size_sockets(
     if starts_per_second and not sessions:
         raise ValueError(f"{starts_per_second:g} sessions start a second, but none is to be held")
     ratio = starts_per_second / sessions if sessions else 0.0
-    limits = [_descriptors(sockets, target, scope), _tracking(sockets, target, ratio, scope)]
+    limits = [_descriptors(sockets, target, pod_scope or scope), _tracking(sockets, target, ratio, scope)]
     if sockets.stall * ratio:  # not where so few starts underflow
         limits.append(_backlog(sockets, target, ratio, scope))
     if sockets.outbound is not None:
         limits.append(_ports(sockets.outbound, target, ratio, scope))
-    return sized("sockets", scope, "sessions", sessions, limits, safe_utilisation=safe_utilisation)
+    return sized("sockets", scope, "sessions a node", sessions, limits, safe_utilisation=safe_utilisation)
 
 
 def descriptors_needed(sockets: Sockets, sessions: float) -> int:
     """Return the open files that one process needs when its node holds some sessions, reserve included."""
-    per_process = whole_up(sessions / sockets.workers)
+    per_process = whole_up(sessions / (sockets.pods * sockets.workers))
     return whole_up(sockets.descriptor_reserve * (per_process * sockets.descriptors_per_session + sockets.base_descriptors))
 
 
@@ -129,12 +144,17 @@ def with_reconnects(starts_per_second: float, lost_sessions: float, within_secon
     return starts_per_second + lost_sessions / within_seconds
 
 
+def _pods(sockets: Sockets) -> str:
+    return f"{sockets.pods} pods x " if sockets.pods > 1 else ""
+
+
 def _descriptors(sockets: Sockets, target: float, scope: str) -> Limit:
     files, base, each = sockets.descriptors, sockets.base_descriptors, sockets.descriptors_per_session
     return Limit(
         "descriptors",
-        sockets.workers * whole((files / sockets.descriptor_reserve - base) / each),
-        f"{sockets.workers} processes x ({files} / {sockets.descriptor_reserve:g} - {base}) files / {each} a session",
+        sockets.pods * sockets.workers * whole((files / sockets.descriptor_reserve - base) / each),
+        f"{_pods(sockets)}{sockets.workers} processes x ({files} / {sockets.descriptor_reserve:g} - {base}) files / {each} "
+        "a session",
         said(sockets),
         raised(f"{scope}.descriptors", files, descriptors_needed(sockets, target), counted),
     )
@@ -142,12 +162,12 @@ def _descriptors(sockets: Sockets, target: float, scope: str) -> Limit:
 
 def _backlog(sockets: Sockets, target: float, ratio: float, scope: str) -> Limit:
     granted = min(sockets.backlog.value, sockets.somaxconn.value)
-    needed = backlog_needed(target * ratio, sockets.stall)
+    needed = backlog_needed(target * ratio / sockets.pods, sockets.stall)
     return Limit(
         "backlog",
-        poisson_mean(granted, UNLIKELY) / (sockets.stall * ratio),
-        f"min({sockets.backlog.value} asked, {sockets.somaxconn.value} granted) >= {UNLIKELY:.1%} quantile of starts in "
-        f"{sockets.stall:g} s, {ratio:.4g} starts a second a session",
+        sockets.pods * poisson_mean(granted, UNLIKELY) / (sockets.stall * ratio),
+        f"{_pods(sockets)}min({sockets.backlog.value} asked, {sockets.somaxconn.value} granted) >= {UNLIKELY:.1%} quantile "
+        f"of starts in {sockets.stall:g} s, {ratio:.4g} starts a second a session",
         said(sockets, sockets.backlog, sockets.somaxconn),
         together(
             raised(f"{scope}.{name}.value", count.value, needed, counted)

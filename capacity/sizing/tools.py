@@ -4,14 +4,15 @@ from pydantic import Field
 
 from capacity.figures import Source
 from capacity.sizing.claims import said
+from capacity.sizing.pods import PodSize, Port, Probes, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
 from capacity.traffic.erlang import servers_for_wait, waiting_share
-from capacity.units import Seconds
+from capacity.units import Seconds, Size
 
 _HALVINGS = 60
 
 
-class Executors(Source):
+class ExecutorsSection(Source):
     """A pool of tool executors and the tool calls of a session."""
 
     pods: int = Field(gt=0)
@@ -20,14 +21,26 @@ class Executors(Source):
     survive: int = Field(default=1, ge=0)
     """Pods that may be gone while the target still holds."""
     calls_per_session: float = Field(gt=0)
-    session: Seconds
-    """Mean length of a session."""
     service: Seconds
     """Mean time that a tool call holds its slot."""
     wait: Seconds
     """A tool call should not wait longer for a slot."""
     service_level: float = Field(default=0.95, gt=0, lt=1)
     """The share of tool calls for which that must hold."""
+    pod: PodSize = pod_size("500m", "512Mi")
+    scratch: Size = 64 * 2**20
+    """Of /tmp: the only place that a pod may write to."""
+    port: Port = 8080
+    probes: Probes = Probes()
+    drain: Seconds = 60.0
+    """How long a pod that is to go gets for its tool calls to end."""
+
+
+class Executors(ExecutorsSection):
+    """The executors, and how long the sessions are whose calls they answer."""
+
+    session: Seconds
+    """Mean length of a session."""
 
 
 def size_tools(executors: Executors, *, sessions: float, safe_utilisation: float, scope: str = "tools") -> Sizing:

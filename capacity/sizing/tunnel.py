@@ -6,7 +6,8 @@ from pydantic import Field
 
 from capacity.figures import Source
 from capacity.shortfall import Shortfall
-from capacity.sizing.claims import GATHERED, said
+from capacity.sizing.claims import GATHERED, LongLead, said
+from capacity.sizing.pods import PodSize, Port, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole, whole_up
 from capacity.units import PositiveAmount, Seconds
 
@@ -38,7 +39,7 @@ LEAST_REPLICAS = 2
 """One replica alone is gone with its node."""
 
 
-class Tunnel(Source):
+class Tunnel(LongLead):
     """The tunnels of an environment."""
 
     tunnels: int = Field(default=1, gt=0)
@@ -52,6 +53,9 @@ class Tunnel(Source):
     descriptors_per_session: int = Field(default=2, gt=0)
     grace: Seconds
     """terminationGracePeriodSeconds of the replicas."""
+    pod: PodSize = pod_size("4", "4GB")
+    """Of one replica: what the vendor's capacity baseline gives to a host."""
+    metrics_port: Port = 2000
     limits: TunnelLimits = CLOUDFLARE_TUNNEL
 
 

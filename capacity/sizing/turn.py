@@ -1,19 +1,43 @@
 """TURN relays: relay ports and bandwidth of the calls whose media cannot go straight."""
 
-from typing import Self
+from ipaddress import IPv4Address, ip_network
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from capacity.figures import Source
-from capacity.sizing.claims import said
+from capacity.figures import Name
+from capacity.sizing.claims import LongLead, said
+from capacity.sizing.pods import PodSize, Port, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
-from capacity.units import Amount, PositiveAmount
+from capacity.units import Amount, PositiveAmount, Seconds
 
 COTURN_FIRST_PORT, COTURN_LAST_PORT = 49152, 65535
 """coturn's own range, docs/multiplex-peer.md and turnserver.conf; read in October 2026. One port is one allocation."""
 
+_WITHIN = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+    *("192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+    *("::/128", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"),
+)
+"""What no address of the Internet is in, by IANA's registries of special-purpose addresses (RFC 6890): a cluster's pods and
+services, its neighbours, the machine itself and its metadata service are all among them."""
 
-class Relay(Source):
+
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+def _address(text: str) -> str:
+    return str(IPv4Address(text))
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""A range of addresses such as 10.0.0.0/8."""
+Address = Annotated[str, AfterValidator(_address)]
+"""An IPv4 address."""
+
+
+class Relay(LongLead):
     """TURN servers; the relayed share and the bandwidth of a call are claimed, the rest is configuration."""
 
     servers: int = Field(gt=0)
@@ -31,11 +55,40 @@ class Relay(Source):
     """Bits a second that a server sends."""
     total_quota: Amount = 0
     """coturn's total-quota, allocations of one server; 0 is no limit but the ports."""
+    user_quota: Amount = 0
+    """Allocations of one user on one server; 0 is no limit."""
+    listening_port: Port = 3478
+    metrics_port: Port = 9641
+    realm: str = Field(default="headroom", pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
+    """Of its users. Their names carry the day on which they end, their passwords are made with an operator's secret."""
+    nonce: Seconds = 600.0
+    """After it a client must ask anew."""
+    denied_peers: tuple[Network, ...] = _WITHIN
+    """Nothing is relayed to these. What is left out of the list can be reached from the Internet through the relay."""
+    allowed_peers: tuple[Network, ...] = ()
+    """Exceptions: media servers on addresses that are denied otherwise."""
+    public_addresses: dict[Address, Address] = Field(default_factory=dict)
+    """Of each machine that does not carry its public address itself: its own address, and the public one."""
+    region: Name | None = None
+    """Where the servers stand; GPUs that speak with callers should stand there too. Left out: nothing is said of it."""
+    tls: bool = False
+    """Whether the port is spoken to by TLS and DTLS too, with the certificate that an operator puts beside it."""
+    pod: PodSize = pod_size("2", "2Gi")
+
+    @property
+    def bytes_per_allocation(self) -> int:
+        """Return max-bps of coturn: bytes a second of one allocation, each way."""
+        return max(1, self.bits_per_relayed // self.ports_per_relayed // 8)
 
     @model_validator(mode="after")
     def _ports_in_order(self) -> Self:
         if self.first_port > self.last_port:
             raise ValueError(f"first_port {self.first_port} is above last_port {self.last_port}")
+        for name, port in (("listening_port", self.listening_port), ("metrics_port", self.metrics_port)):
+            if self.first_port <= port <= self.last_port:
+                raise ValueError(f"{name} {port} is one of the relay's ports, {self.first_port}-{self.last_port}")
+        if 0 < self.user_quota < self.ports_per_relayed:
+            raise ValueError(f"user_quota {self.user_quota} is less than the {self.ports_per_relayed} ports of one call")
         if self.calls_per_server == 0:
             raise ValueError(
                 f"a server of {self.ports} ports, {self.bandwidth} bit/s and a quota of {self.total_quota} relays no call: "

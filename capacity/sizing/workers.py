@@ -16,7 +16,20 @@ RESTART_RESERVE = 1.3
 """max_memory_restart over what sessions take: a restart kills live calls, and memory not yet collected counts too."""
 
 
-class Workers(Source):
+class WorkersSection(Source):
+    """How PM2 treats the processes of a pod: what the spec of the pod does not say."""
+
+    max_memory_restart: PositiveSize
+    """Of one process."""
+    kill_timeout: Seconds
+    """After it PM2 kills a process that still holds calls; its default of 1.6 s holds none."""
+    metric: Literal["summed", "of one process"] = "summed"
+    """A port that all processes share answers for whichever of them accepts."""
+    script: str = Field(default="/app/server.js", pattern=r"^/\S+$")
+    """What PM2 starts, by its path in the image."""
+
+
+class Workers(WorkersSection):
     """The processes of one pod; memory is claimed, the rest is configuration."""
 
     processes: int = Field(default=1, gt=0)
@@ -24,15 +37,10 @@ class Workers(Source):
     memory_per_session: PositiveSize
     base_memory: Size = 0
     """What a process takes without a session."""
-    max_memory_restart: PositiveSize
-    kill_timeout: Seconds
-    """After it PM2 kills a process that still holds calls; its default of 1.6 s holds none."""
     drain: Seconds
     """How long a process that takes no new calls needs to finish its own."""
     grace: Seconds
     """The pod's terminationGracePeriodSeconds."""
-    metric: Literal["summed", "of one process"] = "summed"
-    """A port that all processes share answers for whichever of them accepts."""
 
 
 def size_workers(workers: Workers, *, sessions: float, safe_utilisation: float, scope: str = "workers") -> Sizing:
@@ -51,7 +59,7 @@ def size_workers(workers: Workers, *, sessions: float, safe_utilisation: float, 
     wanted = whole_up(target / workers.processes) * workers.memory_per_session
     needed = math.floor(RESTART_RESERVE * (workers.base_memory + wanted)) + 1
     limit = Limit(
-        "max_memory_restart",
+        "restart memory",
         workers.processes * held,
         f"{workers.processes} x ({workers.max_memory_restart / 1e6:,.1f} MB / {RESTART_RESERVE} - "
         f"{workers.base_memory / 1e6:,.1f} MB) / {workers.memory_per_session / 1e6:g} MB a session",
@@ -82,6 +90,8 @@ def _breaches(workers: Workers, scope: str) -> Iterator[Shortfall]:
         )
     longest = max(workers.kill_timeout, workers.drain)
     if longest > workers.grace:
+        # A pod that outlives its calls needs no more grace: then PM2 waits for nothing.
+        enough = workers.drain <= workers.grace
         yield Shortfall(
             "workers",
             scope,
@@ -89,7 +99,9 @@ def _breaches(workers: Workers, scope: str) -> Iterator[Shortfall]:
             workers.grace,
             "seconds",
             f"PM2 waits up to {longest:g} s for calls to end, but the pod is killed after {workers.grace:g} s",
-            f"raise {scope}.grace from {workers.grace:g}s to {longest:g}s",
+            f"lower {scope}.kill_timeout from {longest:g}s to {workers.grace:g}s"
+            if enough
+            else f"raise {scope}.grace from {workers.grace:g}s to {longest:g}s",
         )
     if workers.processes > 1 and workers.metric == "of one process":
         yield Shortfall(

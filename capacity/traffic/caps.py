@@ -259,14 +259,30 @@ def _power(factor: _Sum, count: int, limit: int) -> _Sum:
 
 def _blocking(group: TenantGroup, weights: Array, others: _Sum, shared: int, tilt: float) -> GroupBlocking:
     """Return how often a tenant is refused, given its tilted weights and those of all others' use of the pool."""
-    left = np.zeros(shared + 1)  # left[f]: the others leave f free
-    left[shared - others.first - np.arange(len(others.weights))] = others.weights
-    # at_least[f]: they leave f or more. Each state that fills the pool less is untilted by one more factor.
-    at_least = np.fromiter(accumulate(left[::-1].tolist(), lambda more, exactly: exactly + tilt * more), float)[::-1]
     beyond = weights[group.guaranteed_sessions :]
-    allowed = beyond * at_least[: len(beyond)]
+    left, at_least = _left(others, shared, tilt, len(beyond))
+    allowed = beyond * at_least
     everything = float(allowed.sum() + weights[: group.guaranteed_sessions].sum() * at_least[0])
-    full = beyond * left[: len(beyond)]
+    full = beyond * left
     if len(weights) - 1 == group.cap_sessions:
         return GroupBlocking(float(allowed[-1]) / everything, float(full[:-1].sum()) / everything)
     return GroupBlocking(0.0, float(full.sum()) / everything)
+
+
+def _left(others: _Sum, shared: int, tilt: float, wanted: int) -> tuple[Array, Array]:
+    """Return the weights with which the others leave exactly f free, and f or more, for the first f's that are wanted.
+
+    A state that fills the pool less is untilted by one more factor. Only the f's that can occur are gone through: on a large
+    fleet they are few beside its sessions.
+    """
+    most = shared - others.first
+    least = most - len(others.weights) + 1
+    reached = np.fromiter(accumulate(others.weights.tolist(), lambda more, exactly: exactly + tilt * more), float)[::-1]
+    exactly, at_least = np.zeros(wanted), np.zeros(wanted)
+    free = np.arange(wanted)
+    within = (free >= least) & (free <= most)
+    exactly[within] = others.weights[::-1][free[within] - least]
+    at_least[within] = reached[free[within] - least]
+    below = free < least
+    at_least[below] = reached[0] * np.float64(tilt) ** (least - free[below])
+    return exactly, at_least

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from capacity.packing import PodRequest
+from capacity.packing import Allocatable, PodRequest
 from capacity.sizing.bus import Bus, size_bus
 from capacity.sizing.carrier import Carrier, size_channels, size_starts
 from capacity.sizing.gpu import GpuPool, size_gpu
@@ -56,7 +56,7 @@ JOBS: Document = {
     "overhead": "1kB",
     "retained": 10000,
     "max_memory": "400MB",
-    "workers": 50,
+    "replicas": 50,
     "job": "10s",
     "drain_within": "4h",
 }
@@ -87,7 +87,7 @@ TRUNK: Document = {"name": "trunk", "channels": {"value": 1000}, "starts_per_sec
 TUNNEL: Document = {"replicas": 3, "descriptors": "80k", "grace": "200s"}
 FRAMES: Document = {"frame": "20ms"}
 GATE: Document = {"heartbeat": "30s"}
-NODES: Document = {"cpu": 15.5, "memory": "60GiB", "count": 9, "zones": 3}
+NODES: Document = {"nodes": 9, "survive": 1, "zones": 3}
 LAG: Document = {
     "metric": {"value": "15s"},
     "scheduling": {"value": "2s"},
@@ -95,12 +95,12 @@ LAG: Document = {
     "start": {"value": "10s"},
 }
 LATENCY: Document = {
-    "to_first_token": [
-        {"name": "network-in", "value": "60ms"},
-        {"name": "end-of-speech", "value": "250ms"},
-        {"name": "model", "value": "450ms"},
-    ],
-    "to_first_audio": [{"name": "synthesis", "value": "300ms"}, {"name": "network-out", "value": "60ms"}],
+    "to_first_token": {
+        "network-in": {"value": "60ms"},
+        "end-of-speech": {"value": "250ms"},
+        "model": {"value": "450ms"},
+    },
+    "to_first_audio": {"synthesis": {"value": "300ms"}, "network-out": {"value": "60ms"}},
 }
 
 
@@ -122,9 +122,17 @@ class Case:
     amounts: tuple[str, ...]
 
 
+def nodes_of(document: Document, **changes: int) -> Nodes:
+    """Return nodes of 15.5 cores and 60 GiB, as many and as spread as a document says with some figures changed."""
+    said = document | changes
+    return Nodes(
+        Allocatable(15.5, 60 * 2**30, 110), said["nodes"], said["survive"], said["zones"], source="assumed, of the tests"
+    )
+
+
 def _nodes(document: Document, times: float, _: float) -> Sizing:
     pods = [PodRequest("healthcare", 4.0, 16 * 2**30, count=round(18 * times)), PodRequest("sales", 2.0, 4 * 2**30, count=5)]
-    return size_nodes(read(Nodes, document), pods, [PodRequest("rollout", 4.0, 16 * 2**30, count=6)], scope="x")
+    return size_nodes(nodes_of(document), pods, [PodRequest("rollout", 4.0, 16 * 2**30, count=6)], scope="x")
 
 
 def _queue(document: Document, times: float, safe: float) -> Sizing:
@@ -163,7 +171,7 @@ CASES = (
         ),
         ("pods", "slots"),
     ),
-    Case("queue", JOBS, _queue, ("depth_cap", "max_memory", "workers")),
+    Case("queue", JOBS, _queue, ("depth_cap", "max_memory", "replicas")),
     Case(
         "bus",
         NATS,
@@ -214,7 +222,7 @@ CASES = (
         ),
         (),
     ),
-    Case("nodes", NODES, _nodes, ("count",)),
+    Case("nodes", NODES, _nodes, ("nodes",)),
 )
 
 _CHANGE = re.compile(r"(?:raise|lower) x\.(?P<path>[\w.]+) from (?P<old>\S+) to (?P<new>\S+)")

@@ -3,9 +3,11 @@
 from datetime import date
 from typing import Any
 
+from capacity.images import Images
 from capacity.lock import ForecastLock
 from capacity.spec import Spec
 
+IMAGE = "registry.example/any@sha256:" + 64 * "0"
 DATA_END = date(2026, 11, 2)
 
 
@@ -16,11 +18,20 @@ def spec_document(**verticals: dict[str, Any]) -> dict[str, Any]:
         "zone": "America/New_York",
         "scaling": {"lag": {"value": "180s"}},
         "model": {
-            "name": "model",
-            "tokens_per_minute": {"limit": "100M"},
-            "tokens_per_session_minute": {"value": 6000},
+            "primary": {
+                "kind": "token-limited",
+                "name": "provider",
+                "vendor": "openai",
+                "model": "model",
+                "tokens_per_minute": {"limit": "100M"},
+                "tokens_per_session_minute": {"value": 6000},
+            }
         },
-        "tools_image": "tools@sha256:0",
+        "images": dict.fromkeys(Images.model_fields, IMAGE),
+        "target": {
+            "kubernetes_context": "test",
+            "cloudflare": {"account": 32 * "0", "zone": 32 * "0", "domain": "test.example.com"},
+        },
         "pools": {"general": {"cpu": 32, "memory": "128GB"}},
         "verticals": verticals,
     }
@@ -30,7 +41,7 @@ def live(**changes: Any) -> dict[str, Any]:
     """Return a vertical of Healthcare's shape: 4 cores, 16Gi, 0.05 cores and 120 MB a session."""
     base: dict[str, Any] = {
         "kind": "fastapi",
-        "image": "app@sha256:0",
+        "image": IMAGE,
         "session": {"memory": "120MB", "cpu": 0.05},
         "pod": {"cpu": 4, "memory": "16Gi"},
     }

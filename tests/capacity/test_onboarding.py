@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from capacity import CapacityPlan, plan
-from capacity.explain import explain, explain_model
+from capacity.explain import explain
+from capacity.explain_model import explain_model
 from capacity.lock import VerticalForecast
 from capacity.onboarding import DAY_CV, CallsADay, Customer, Onboarding, StartDate, calls_at, onboarding, start_at
+from capacity.plan import LivePlan
 from capacity.required import ONBOARDING, growth_factor
 from capacity.sizing.poisson import poisson_quantile
+from capacity.traffic.erlang import erlang_b
 from policies.adapters.program import judge_blueprint
 from stacks.reading import floors_path
 from stacks.voice import render
-from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
+from tests.capacity.specs import DATA_END, IMAGE, live, load, lock, read_spec, spec_document
 
 UNTIL = DATA_END + timedelta(days=28)
 Z_95 = 1.6448536269514722
@@ -272,18 +275,55 @@ def test_tokens_and_nodes_count_the_customers_too() -> None:
     """A customer that comes in two months makes limits short on the day on which it comes, and none of them before."""
     coming = _document(start=_starts(60), calls_a_day={"low": 40_000, "mid": 40_000, "high": 40_000, "confidence": 0.9})
     spec = spec_document(a=live(), b=live()) | {"margins": {"growth_per_quarter": 1.0}}
-    spec["pools"]["general"]["nodes"] = 1
-    spec["model"]["tokens_per_minute"] = {"limit": "2M", "lead_time": "1d"}
+    spec["pools"]["general"] |= {"nodes": 1, "survive": 0}
+    spec["model"]["primary"]["tokens_per_minute"] = {"limit": "2M", "lead_time": "1d"}
     forecasts = lock(a=load(100), b=load(100))
     alone = plan(read_spec(spec), forecasts, DATA_END)
     joined = plan(read_spec(spec | {"customers": [coming]}), forecasts, DATA_END)
-    assert (alone.model.lead.short_on, alone.pools[0].lead.short_on) == (None, None)
-    assert joined.model.lead.short_on == joined.pools[0].lead.short_on == DATA_END + timedelta(days=60)
+    assert (alone.model.asked[0].lead.short_on, alone.pools[0].lead.short_on) == (None, None)
+    assert joined.model.asked[0].lead.short_on == joined.pools[0].lead.short_on == DATA_END + timedelta(days=60)
     there = plan(read_spec(spec | {"customers": [coming | {"start": _starts()}]}), forecasts, DATA_END)
     assert there.live[0].onboarding is not None
     assert there.model.sessions == there.live[0].onboarding.sessions + 1.5 * 100
     (step,) = (step for step in explain_model(there) if step.name == "sessions")
     assert step.formula.endswith("of new customers beyond it")
+
+
+def test_blocking_and_floors_count_the_customers_too() -> None:
+    """The offered load is the forecast's and the customers' where that is more than growth; so is a known peak's floor."""
+    huge = _document(calls_a_day={"low": 40_000, "mid": 40_000, "high": 40_000, "confidence": 0.9})
+    peak = {"day": "mon", "start": "09:00", "end": "11:00", "zone": "America/New_York", "sessions": 80}
+
+    def made(*customers: dict[str, Any]) -> LivePlan:
+        spec = read_spec(spec_document(a=live()) | {"customers": list(customers)})
+        planned = plan(spec, lock(a=load(100, known_peaks=[peak])), DATA_END)
+        assert not planned.shortfalls
+        return planned.live[0]
+
+    alone, joined = made(), made(huge)
+    assert joined.onboarding is not None
+    erlangs = joined.onboarding.offered_on(UNTIL)
+    assert alone.offered == pytest.approx(100 * growth_factor(28, 2.0))
+    assert joined.offered == pytest.approx(100 + erlangs)
+    assert joined.blocking == pytest.approx(erlang_b(100 + erlangs, joined.scaling.maximum * joined.takes.guaranteed))
+    (window,) = joined.scaling.windows
+    assert window.replicas == min(joined.scaling.maximum, -(-(80 + erlangs) // joined.scaling.target.sessions))
+
+
+def test_the_bill_counts_the_mean_of_the_customers() -> None:
+    """1,200 calls of four minutes on five days of a week are 2.381 sessions on average, half that in the middle of a ramp."""
+    week = {"zone": "UTC", "open": "08:00", "close": "18:00", "days": ["mon", "tue", "wed", "thu", "fri"]}
+    assert _joined(_customer(hours=week)).mean_sessions == pytest.approx(1200 * 240 / 86400 * 5 / 7)
+    ramping = _joined(_customer(hours=week, ramp="58d"))
+    assert ramping.mean_sessions == pytest.approx(1200 * 240 / 86400 * 5 / 7 / 2)
+    spec = spec_document(a=live())
+    spec["model"]["primary"]["price_per_session_minute"] = {"amount": 0.05}
+    forecast = lock(a=load(100, mean_sessions=30.0))
+    minutes = [
+        plan(read_spec(spec | {"customers": customers}), forecast, DATA_END).costs[-1].call_minutes
+        for customers in ([], [_document(hours=week)])
+    ]
+    assert minutes[1] == pytest.approx((minutes[0] or 0) * (30 + 1200 * 240 / 86400 * 5 / 7) / 30)
 
 
 def test_the_document_and_the_chain_show_the_term() -> None:
@@ -348,7 +388,7 @@ def test_a_customer_stands_once_and_talks_to_a_live_vertical() -> None:
     """Two of one name would count twice, and a queue holds no live session."""
     with pytest.raises(ValidationError, match=r"customers\[1\].name: there is already a customer 'clinic'"):
         read_spec(spec_document(a=live()) | {"customers": [_document(), _document()]})
-    queue = {"kind": "queue", "image": "q@sha256:0", "replicas": 1, "depth_cap": 10, "pod": {"cpu": 1, "memory": "1Gi"}}
+    queue = {"kind": "queue", "image": IMAGE, "replicas": 1, "depth_cap": 10, "pod": {"cpu": 1, "memory": "1Gi"}}
     with pytest.raises(ValidationError, match="no live vertical 'a'; there are: b"):
         read_spec(spec_document(a=queue, b=live()) | {"customers": [_document()]})
 

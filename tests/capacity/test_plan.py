@@ -83,11 +83,11 @@ def test_pins_are_kept_and_named_as_shortfalls() -> None:
 def test_tokens_are_judged_on_the_day() -> None:
     """3,000 sessions x 1.5 x 6,000 are 27M on 20M today; a quarter later twice that."""
     document = spec_document(a=live())
-    document["model"]["tokens_per_minute"]["limit"] = "20M"
+    document["model"]["primary"]["tokens_per_minute"]["limit"] = "20M"
     spec, forecast = read_spec(document), lock(a=load(3000))
-    short = [shortfall for shortfall in plan(spec, forecast, DATA_END).shortfalls if shortfall.resource == "tokens"]
+    short = [shortfall for shortfall in plan(spec, forecast, DATA_END).shortfalls if shortfall.resource == "model"]
     assert [(round(s.required), s.provided) for s in short] == [(27_000_000, 20_000_000)]
-    assert round(plan(spec, forecast, DATA_END + timedelta(days=91)).model.required_tokens_per_minute) == 54_000_000
+    assert round(plan(spec, forecast, DATA_END + timedelta(days=91)).model.asked[0].amount) == 54_000_000
 
 
 def test_a_small_fleet_is_held_to_its_blocking_probability() -> None:
@@ -109,8 +109,8 @@ def test_a_small_fleet_is_held_to_its_blocking_probability() -> None:
 def test_tokens_are_computed_from_the_conversation() -> None:
     """A 3,000-token prompt makes a three-minute call cost 18.2k tokens a minute: 20M hold 1,101 sessions, not 3,333."""
     document = spec_document(a=live())
-    document["model"]["tokens_per_minute"]["limit"] = "20M"
-    document["model"]["tokens_per_session_minute"] = {
+    document["model"]["primary"]["tokens_per_minute"]["limit"] = "20M"
+    document["model"]["primary"]["tokens_per_session_minute"] = {
         "conversation": {
             "prompt_tokens": 3000,
             "turns_per_minute": 4,
@@ -122,11 +122,14 @@ def test_tokens_are_computed_from_the_conversation() -> None:
         }
     }
     made = plan(read_spec(document), lock(a=load(900)), DATA_END).model
-    assert (made.tokens_per_session, made.sessions_within_limit) == (18_156, 1101)
-    assert made.refusal_chance is not None
-    assert made.refusal_chance < 0.001
-    document["model"]["tokens_per_session_minute"] = {"value": 6000}
-    assert plan(read_spec(document), lock(a=load(900)), DATA_END).model.refusal_chance is None
+    assert (round(made.asked[0].limit.per_session), made.ceilings[0].hard) == (18_156, 1101)
+    assert made.refusals is not None
+    assert made.refusals.chance is not None
+    assert made.refusals.chance < 0.001
+    document["model"]["primary"]["tokens_per_session_minute"] = {"value": 6000}
+    unknown = plan(read_spec(document), lock(a=load(900)), DATA_END).model.refusals
+    assert unknown is not None
+    assert unknown.chance is None
 
 
 def test_a_forecast_past_its_validity_is_a_shortfall() -> None:
@@ -222,7 +225,7 @@ def test_an_unpinned_plan_holds_what_it_requires(case: dict[str, float]) -> None
     if min(target.by_lag, target.by_alert) >= 1:
         assert target.sessions * 1.1 * case["ratio"] <= only.ceiling.hard + 1e-6
         assert target.sessions * 1.1 < only.scaling.alert_utilisation * only.ceiling.hard
-        assert {s.resource for s in made.shortfalls} <= {"tokens"}
+        assert {s.resource for s in made.shortfalls} <= {"model"}
     assert 2 <= only.scaling.baseline <= only.scaling.maximum
 
 
@@ -239,7 +242,7 @@ def test_more_load_never_needs_less_of_anything(case: dict[str, float], key: str
     assert after.scaling.baseline >= min(before.scaling.baseline, after.scaling.maximum)
     assert after.scaling.target.sessions <= before.scaling.target.sessions
     assert after.ceiling.hard <= before.ceiling.hard
-    assert more.model.required_tokens_per_minute >= less.model.required_tokens_per_minute
+    assert more.model.asked[0].amount >= less.model.asked[0].amount
     assert more.pools[0].needed >= less.pools[0].needed
 
 

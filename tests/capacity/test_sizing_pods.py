@@ -47,6 +47,9 @@ def test_a_worker_has_time_for_its_calls_and_the_pod_for_its_worker() -> None:
     late = size_workers(read(Workers, PM2, grace="30s"), sessions=100, safe_utilisation=0.9).shortfall
     assert late is not None
     assert late.remedy == "raise workers.grace from 30s to 600s"
+    idle = size_workers(read(Workers, PM2, kill_timeout="700s"), sessions=100, safe_utilisation=0.9).shortfall
+    assert idle is not None
+    assert idle.remedy == "lower workers.kill_timeout from 700s to 630s"
 
 
 def test_one_metrics_port_shows_one_worker_at_random() -> None:
@@ -137,7 +140,16 @@ def test_a_queue_that_drains_too_slowly_needs_workers() -> None:
     """What a busy stretch leaves must be done in time: workers are added, not depth."""
     short = _queue(busy=10.0, quiet=4.9, depth_cap="100k", max_memory="1GB").shortfall
     assert short is not None
-    assert short.remedy == "raise queue.workers from 50 to 68"
+    assert short.remedy == "raise queue.replicas from 50 to 68"
+
+
+def test_replicas_work_on_several_jobs_at_once() -> None:
+    """Two replicas of 25 are 50 workers; what 68 workers must drain takes three of them."""
+    queue = read(Queue, JOBS, replicas=2, concurrency=25)
+    assert queue.workers == read(Queue, JOBS).workers == 50
+    short = _queue(busy=10.0, quiet=4.9, depth_cap="100k", max_memory="1GB", replicas=2, concurrency=25).shortfall
+    assert short is not None
+    assert short.remedy == "raise queue.replicas from 2 to 3"
 
 
 def test_a_quiet_time_is_not_busier_than_the_busy_one() -> None:

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from capacity.ceiling import DESCRIPTOR_RESERVE
 from capacity.sizing.poisson import poisson_cdf
-from capacity.sizing.sockets import Sockets, backlog_needed, descriptors_needed, size_sockets, with_reconnects
+from capacity.sizing.sockets import DESCRIPTOR_RESERVE, Sockets, backlog_needed, descriptors_needed, size_sockets, with_reconnects
 from tests.capacity.sizing import SALES, read
 
 
@@ -76,6 +75,31 @@ def test_ports_run_out_towards_one_destination() -> None:
     many = size_sockets(node, sessions=70_000, starts_per_second=0, safe_utilisation=1.0)
     assert many.shortfall is not None
     assert many.shortfall.remedy == "raise sockets.outbound.addresses from 1 to 3"
+
+
+def test_each_pod_of_a_node_has_files_and_a_listener_of_its_own() -> None:
+    """Three pods hold three times the sessions of one by files and backlog; tracking and ports are the node's."""
+    one, three = (
+        {
+            limit.name: limit.value
+            for limit in size_sockets(
+                read(Sockets, SALES, pods=pods), sessions=250 * pods, starts_per_second=2 * pods, safe_utilisation=0.9
+            ).limits
+        }
+        for pods in (1, 3)
+    )
+    for name, times in (("descriptors", 3), ("backlog", 3), ("tracking", 1), ("ports", 1)):
+        assert three[name] == pytest.approx(times * one[name])
+
+
+def test_remedies_are_those_of_one_pod() -> None:
+    """A node of four pods and 4,000 sessions needs in each what one pod with 1,000 needs."""
+    node = read(Sockets, SALES, pods=4, descriptors=1024, backlog={"value": 60})
+    short = size_sockets(
+        node, sessions=4000, starts_per_second=400, safe_utilisation=1.0, scope="x.sockets", pod_scope="x.pod"
+    ).shortfall
+    assert short is not None
+    assert short.remedy == "raise x.pod.descriptors from 1024 to 1221 and raise x.sockets.backlog.value from 60 to 73"
 
 
 def test_lost_calls_come_back_at_once() -> None:

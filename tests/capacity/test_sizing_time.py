@@ -43,18 +43,18 @@ def test_stages_are_held_to_the_seeds_budgets() -> None:
 
 def test_the_weakest_stage_is_named_and_cut() -> None:
     """A model of 600 ms breaks the first budget by 110 ms; what it may take is the remedy."""
-    stages = [*LATENCY["to_first_token"][:2], {"name": "model", "value": "600ms"}]
+    stages = LATENCY["to_first_token"] | {"model": {"value": "600ms"}}
     short = size_first_token(read(Latency, LATENCY, to_first_token=stages)).shortfall
     assert short is not None
     assert short.required == pytest.approx(0.91)
     assert (short.provided, short.unit) == (0.8, "seconds")
     assert "model takes most, 0.6 s" in short.reason
-    assert short.remedy == "lower latency.model from 600ms to 490ms"
+    assert short.remedy == "lower latency.to_first_token.model.value from 600ms to 490ms"
 
 
 def test_where_no_stage_alone_can_make_up_all_must() -> None:
     """Ten stages of 400 ms cannot be saved by one."""
-    stages = [{"name": f"stage-{number}", "value": "400ms"} for number in range(10)]
+    stages = {f"stage-{number}": {"value": "400ms"} for number in range(10)}
     short = size_first_token(read(Latency, LATENCY, to_first_token=stages)).shortfall
     assert short is not None
     assert short.remedy.startswith("bring every stage of latency to 20%")
@@ -63,7 +63,7 @@ def test_where_no_stage_alone_can_make_up_all_must() -> None:
 def test_a_stage_counts_once() -> None:
     """The same name twice is refused."""
     with pytest.raises(ValidationError, match="two stages are called 'model'"):
-        read(Latency, LATENCY, to_first_audio=[{"name": "model", "value": "100ms"}])
+        read(Latency, LATENCY, to_first_audio={"model": {"value": "100ms"}})
 
 
 def test_the_autoscaler_goes_up_as_the_real_one_does() -> None:
@@ -97,16 +97,16 @@ def test_the_lag_is_the_sum_of_its_stages() -> None:
     lag = read(ScalingLag, LAG)
     parts = {part.name: part.seconds for part in scaling_stages(lag, 2, 15)}
     assert parts == {"metric": 15, "sync": 15, "scale-up policy": 30, "scheduling": 2, "image": 20, "start": 10}
-    assert size_lag(lag, before=2, after=15, assumed_seconds=120).shortfall is None
-    short = size_lag(lag, before=2, after=15, assumed_seconds=60).shortfall
+    assert size_lag(scaling_stages(lag, 2, 15), 120).shortfall is None
+    short = size_lag(scaling_stages(lag, 2, 15), 60).shortfall
     assert short is not None
     assert (short.required, short.provided) == (92, 60)
-    assert short.remedy == "raise scaling.lag.value from 60s to 92s"
+    assert short.remedy == "make the forecast with a lag of 92s, or shorten scaling.lag"
 
 
 def test_a_node_that_must_come_first_is_a_stage() -> None:
     """Where nodes do not stand ready theirs is the longest stage."""
-    sizing = size_lag(read(ScalingLag, LAG, node={"value": "180s"}), before=2, after=6, assumed_seconds=300)
+    sizing = size_lag(scaling_stages(read(ScalingLag, LAG, node={"value": "180s"}), 2, 6), 300)
     assert (sizing.binding, sizing.required) == ("node", 15 + 15 + 0 + 2 + 180 + 20 + 10)
 
 
@@ -148,4 +148,4 @@ def test_arguments_of_the_steps_are_judged() -> None:
     with pytest.raises(ValueError, match="sync_seconds"):
         scale_up_steps(1, 5, KUBERNETES_SCALE_UP, 0.0)
     with pytest.raises(ValueError, match="budget_seconds"):
-        size_lag(read(ScalingLag, LAG), before=1, after=2, assumed_seconds=-1)
+        size_lag(scaling_stages(read(ScalingLag, LAG), 1, 2), -1)

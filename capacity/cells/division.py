@@ -1,0 +1,138 @@
+"""One cell's part of an environment: its spec and its forecast lock."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from capacity.lock import Extreme, ForecastLock, KnownPeak, LagGrowth, VerticalForecast
+from capacity.onboarding import CallsADay, Customer
+from capacity.sizing.claims import Span
+from capacity.spec import LiveVertical, Options, QueueVertical, SoldPlan, Spec
+
+UNLIKELY_SIGMAS = 3.09
+"""The 99.9% quantile of a normal distribution."""
+
+
+def part_of(sessions: float, share: float) -> int:
+    """Return the sessions that hardly ever more than come to a cell that is given its share of the calls at random.
+
+    Of n sessions Binomial(n, share) are in it; the 99.9% quantile by the normal approximation, and never more than all of them.
+
+    >>> part_of(3000, 1.0), part_of(3000, 0.5), part_of(100, 0.1)
+    (3000, 1585, 20)
+    """
+    noise = UNLIKELY_SIGMAS * math.sqrt(sessions * share * (1 - share))
+    return math.ceil(min(sessions, sessions * share + noise) - 1e-9)
+
+
+def cell_lock(lock: ForecastLock, shares: Mapping[str, float]) -> ForecastLock:
+    """Return the lock of a cell that is given a share of each vertical's calls; those with no share are not in it.
+
+    Growth within the lag is that of the whole: a smaller part's own is a little noisier. The weekly record, the backtest and the
+    arrival statistics stay with the whole, for they were not measured on the cell.
+    """
+    parts = {name: _part(lock.verticals[name], share) for name, share in shares.items() if share > 0}
+    return lock.model_copy(update={"verticals": parts}).sealed()
+
+
+def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans: Mapping[str, SoldPlan]) -> Spec:
+    """Return the spec of a cell: the verticals with a share of calls, those that hold none, its tenants, and nodes as needed.
+
+    What the environment's bus and gate have no load for in the cell is not in it. The length of calls that the lock measured on
+    the whole is stated here, for the cell's lock measures none.
+    """
+    verticals: dict[str, LiveVertical | QueueVertical] = {}
+    for name, vertical in spec.verticals.items():
+        if not isinstance(vertical, LiveVertical):
+            verticals[name] = vertical
+        elif shares.get(name, 0.0) > 0:
+            verticals[name] = _with_mean_call(vertical, lock.verticals[name])
+    customers = tuple(_customer(each, shares[each.vertical]) for each in spec.customers if shares.get(each.vertical, 0.0) > 0)
+    pools = {name: pool.model_copy(update={"nodes": None}) for name, pool in spec.pools.items()}
+    changes: dict[str, Any] = {
+        "verticals": verticals,
+        "customers": customers,
+        "plans": dict(plans),
+        "pools": pools,
+        "cells": None,
+        "uncertain": {},
+        "options": Options(),
+    }
+    if not any(vertical.kind == "nats" for vertical in verticals.values()):
+        changes["bus"] = None
+    if not plans:
+        changes["edge"] = spec.edge.model_copy(update={"admission_gate": None})
+    return spec.model_copy(update=changes)
+
+
+def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
+    """Return the document of an environment's spec, changed to that of one of its cells.
+
+    `cell` is what `cell_spec` made of the same document; reading what comes back gives it again. Figures keep the units and
+    sources that their owner wrote. What concerns the choice of machines stays with the environment.
+    """
+    kept = {key: value for key, value in document.items() if key not in {"cells", "uncertain", "options"}}
+    verticals = {name: dict(document["verticals"][name]) for name in cell.verticals}
+    for name, vertical in cell.verticals.items():
+        if isinstance(vertical, LiveVertical) and vertical.mean_call is not None and "mean_call" not in verticals[name]:
+            call = vertical.mean_call
+            verticals[name]["mean_call"] = {"value": f"{call.value:g}s", "basis": call.basis, "source": call.source}
+    kept["verticals"] = verticals
+    kept["pools"] = {name: {key: value for key, value in pool.items() if key != "nodes"} for name, pool in kept["pools"].items()}
+    kept["plans"] = {name: {**document["plans"][name], "tenants": sold.tenants} for name, sold in cell.plans.items()}
+    volumes = {customer.name: customer.calls_a_day for customer in cell.customers}
+    kept["customers"] = [
+        {**customer, "calls_a_day": volumes[customer["name"]].model_dump()}
+        for customer in document.get("customers", ())
+        if customer["name"] in volumes
+    ]
+    if cell.bus is None:
+        kept.pop("bus", None)
+    if cell.edge.admission_gate is None and "edge" in kept:
+        kept["edge"] = {key: value for key, value in kept["edge"].items() if key != "admission_gate"}
+    return kept
+
+
+def _with_mean_call(vertical: LiveVertical, forecast: VerticalForecast) -> LiveVertical:
+    if forecast.demand is None or vertical.mean_call is not None:
+        return vertical
+    measured = Span(value=forecast.demand.holding_seconds.value, basis="measured", source="the whole environment's lock")
+    return vertical.model_copy(update={"mean_call": measured})
+
+
+def _part(forecast: VerticalForecast, share: float) -> VerticalForecast:
+    extreme, lag = forecast.extreme, forecast.lag
+    return VerticalForecast(
+        basis=forecast.basis,
+        source=forecast.source,
+        peak=max(1, part_of(forecast.peak, share)),
+        statistic=f"{share:.1%} of: {forecast.statistic}",
+        extreme=None if extreme is None else _extreme(extreme, share),
+        measured_burst=forecast.measured_burst,
+        mean_sessions=None if forecast.mean_sessions is None else forecast.mean_sessions * share,
+        lag=_lag(lag, share),
+        known_peaks=tuple(_known(peak, share) for peak in forecast.known_peaks),
+    )
+
+
+def _extreme(extreme: Extreme, share: float) -> Extreme:
+    return extreme.model_copy(update={"q95": part_of(extreme.q95, share)})
+
+
+def _lag(lag: LagGrowth, share: float) -> LagGrowth:
+    return lag.model_copy(update={"quiet_sessions": part_of(lag.quiet_sessions, share)})
+
+
+def _known(peak: KnownPeak, share: float) -> KnownPeak:
+    return peak.model_copy(update={"sessions": max(1, part_of(peak.sessions, share))})
+
+
+def _customer(customer: Customer, share: float) -> Customer:
+    calls = customer.calls_a_day
+    part = CallsADay(
+        low=max(1, round(calls.low * share)),
+        mid=max(1, round(calls.mid * share)),
+        high=max(1, math.ceil(calls.high * share)),
+        confidence=calls.confidence,
+    )
+    return customer.model_copy(update={"calls_a_day": part})

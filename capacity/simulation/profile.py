@@ -1,0 +1,70 @@
+"""The shape of a week, as far as a forecast lock knows it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from capacity.lock import KnownPeak, VerticalForecast
+
+SLOT_MINUTES = 15
+_SLOTS_A_WEEK = 7 * 24 * 60 // SLOT_MINUTES
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+QUIET_SHARE = 0.25
+"""Of the peak: below it the lock's lag growth calls a minute quiet."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A week from Monday, midnight, in pieces of equal length, as shares of the forecast peak."""
+
+    shares: tuple[float, ...]
+    basis: str
+    """What the shape rests on."""
+
+
+def known_week(forecast: VerticalForecast, zone: str, day: date) -> Profile:
+    """Return the week of a vertical by the wall clock of a zone.
+
+    In each known peak its sessions; elsewhere the same load all through, such that the week's mean is the lock's. Where the lock
+    has no mean, a quarter of the peak. Where it has no known peak, the whole peak all week: nobody knows the hours.
+
+    Known peaks of another zone are moved by what the clocks differ on `day`. A slot that is partly in one counts as in it.
+    """
+    if not forecast.known_peaks:
+        return Profile((1.0,) * _SLOTS_A_WEEK, "the whole peak all day: the lock has no known peaks")
+    sessions: list[float | None] = [None] * _SLOTS_A_WEEK
+    for peak in forecast.known_peaks:
+        for slot in _slots(peak, zone, day):
+            sessions[slot] = max(sessions[slot] or 0.0, float(peak.sessions))
+    known = [level for level in sessions if level is not None]
+    if len(known) == _SLOTS_A_WEEK:
+        return Profile(tuple(level / forecast.peak for level in known), "known peaks all week")
+    if forecast.mean_sessions is None:
+        rest, why = QUIET_SHARE * forecast.peak, "a quarter of the peak (assumed)"
+    else:
+        rest = (forecast.mean_sessions * _SLOTS_A_WEEK - sum(known)) / (_SLOTS_A_WEEK - len(known))
+        rest, why = (
+            min(max(rest, 0.0), float(forecast.peak)),
+            f"the rest of the week's mean of {forecast.mean_sessions:g} sessions",
+        )
+    return Profile(
+        tuple((rest if level is None else level) / forecast.peak for level in sessions),
+        f"known peaks; elsewhere {rest:.1f} sessions, {why}",
+    )
+
+
+def _slots(peak: KnownPeak, zone: str, day: date) -> list[int]:
+    moved = _ahead(zone, day) - _ahead(peak.zone, day)
+    start, end = (_DAYS.index(peak.day) * 24 * 60 + _minutes(clock) + moved for clock in (peak.start, peak.end))
+    return [slot % _SLOTS_A_WEEK for slot in range(start // SLOT_MINUTES, -(-end // SLOT_MINUTES))]
+
+
+def _ahead(zone: str, day: date) -> int:
+    """Return the minutes by which a zone's clocks are ahead of UTC at noon."""
+    offset = datetime.combine(day, time(12), ZoneInfo(zone)).utcoffset()
+    return 0 if offset is None else round(offset.total_seconds() / 60)
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)

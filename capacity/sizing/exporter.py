@@ -1,0 +1,15 @@
+"""What reads a server's own figures and gives them to Prometheus: a container beside the server."""
+
+from capacity.figures import Frozen
+from capacity.units import Millicores, PositiveSize
+
+
+class Exporter(Frozen):
+    """What the container is given. Requests are the limits, so that all of it is guaranteed."""
+
+    cpu: Millicores
+    memory: PositiveSize
+
+
+EXPORTER = Exporter.model_validate({"cpu": "50m", "memory": "64Mi"})
+"""Enough to read a page of figures each few seconds; assumed."""

@@ -1,0 +1,45 @@
+"""The pods of a part of the stack: what one asks of its node, where it stands and where it answers."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from capacity.figures import Frozen, Name
+from capacity.units import Millicores, PositiveSize, Seconds
+
+Port = Annotated[int, Field(ge=1024, le=65535)]
+"""A TCP port that a process without privileges may listen on."""
+
+
+class PodSize(Frozen):
+    """What one pod asks of a node of its pool. Requests are the limits, so that all of it is guaranteed."""
+
+    cpu: Millicores
+    memory: PositiveSize
+    pool: Name = "general"
+
+
+class Probes(Frozen):
+    """How the kubelet asks a pod. The port is not that of the calls, which answers nothing when it is full.
+
+    Loose towards the end: a pod that is restarted loses its calls, one that is only slow does not.
+    """
+
+    port: Port = 8081
+    period: Seconds = 5.0
+    timeout: Seconds = 3.0
+    start: Seconds = 120.0
+    """A container may take this long to its first answer."""
+    unready: Seconds = 10.0
+    """Without an answer for this long it gets no new calls."""
+    dead: Seconds = 120.0
+    """Without an answer for this long it is restarted."""
+
+
+def pod_size(cpu: str, memory: str) -> PodSize:
+    """Return a size as a section's default gives it.
+
+    >>> pod_size("500m", "512Mi").memory
+    536870912
+    """
+    return PodSize.model_validate({"cpu": cpu, "memory": memory})

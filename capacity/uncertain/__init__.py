@@ -1,0 +1,1 @@
+"""Figures that are intervals: draws of them, what they do to a plan, and the option with the least expected regret."""
