@@ -40,3 +40,48 @@ def namespace(name: str, *, resource: str, parent: str, labels: Mapping[str, str
     }
     metadata = {"name": name, "labels": {"app.kubernetes.io/part-of": "headroom", **enforced, **(labels or {})}}
     return kubernetes_object(resource, "v1", "Namespace", metadata, {}, parent=parent)
+
+
+def labels(name: str) -> dict[str, str]:
+    """Return the labels of a workload and its pods."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "headroom"}
+
+
+def selected(name: str) -> dict[str, str]:
+    """Return the labels by which a workload's pods are found."""
+    return {"app.kubernetes.io/name": name}
+
+
+def service(resource: str, name: str, namespace: str, port: int, *, parent: str, space: str) -> Rendered:
+    """Return the service of a workload's pods that serve on their port `http`; `space` makes the namespace."""
+    return kubernetes_object(
+        resource,
+        "v1",
+        "Service",
+        {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/part-of": "headroom"}},
+        {
+            "spec": {
+                "type": "ClusterIP",
+                "selector": selected(name),
+                "ports": [{"name": "http", "port": port, "targetPort": "http", "protocol": "TCP"}],
+            }
+        },
+        parent=parent,
+        after=(space,),
+    )
+
+
+def disruption_budget(resource: str, name: str, namespace: str, unavailable: int, *, parent: str, space: str) -> Rendered:
+    """Return how many pods of a workload may be taken away at once when a node is emptied."""
+    spec = {"maxUnavailable": unavailable, "selector": {"matchLabels": selected(name)}}
+    metadata = {"name": name, "namespace": namespace}
+    return kubernetes_object(
+        resource, "policy/v1", "PodDisruptionBudget", metadata, {"spec": spec}, parent=parent, after=(space,)
+    )
+
+
+def service_account(resource: str, name: str, namespace: str, *, parent: str, space: str) -> Rendered:
+    """Return an account that no pod gets a token of, unless the pod asks for one."""
+    metadata = {"name": name, "namespace": namespace}
+    body = {"automountServiceAccountToken": False}
+    return kubernetes_object(resource, "v1", "ServiceAccount", metadata, body, parent=parent, after=(space,))

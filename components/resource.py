@@ -5,7 +5,9 @@ from typing import Any
 
 import pulumi
 
-from headroom.blueprint import Blueprint, Ref, Rendered, Secret
+from headroom.blueprint import Blueprint, Joined, Ref, Rendered, Secret
+
+PROVIDERS = "pulumi:providers:"
 
 
 class Component(pulumi.ComponentResource):
@@ -29,11 +31,18 @@ def register(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Re
         Component(rendered, blueprint, made)
         return
     inputs = {key: _resolved(value, made) for key, value in rendered.props.items()}
-    made[rendered.name] = pulumi.CustomResource(rendered.type, rendered.name, inputs, _options(rendered, made))
+    if rendered.type.startswith(PROVIDERS):
+        package = rendered.type.removeprefix(PROVIDERS)
+        made[rendered.name] = pulumi.ProviderResource(package, rendered.name, inputs, _options(rendered, made))
+        return
+    # The SDK makes an attribute of each input; an output that is no input needs its place, which is not sent.
+    outputs = {ref.output for ref in blueprint.references if ref.resource == rendered.name} - {"id"}
+    declared = dict.fromkeys(outputs) | inputs
+    made[rendered.name] = pulumi.CustomResource(rendered.type, rendered.name, declared, _options(rendered, made))
 
 
 def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
-    package = rendered.type.partition(":")[0]
+    package = rendered.type.removeprefix(PROVIDERS).partition(":")[0]
     provider = made[rendered.options.provider] if rendered.options.provider else None
     if provider is not None and not isinstance(provider, pulumi.ProviderResource):
         raise TypeError(f"{rendered.name}: its provider {rendered.options.provider} is no provider")
@@ -53,6 +62,8 @@ def _resolved(value: Any, made: dict[str, pulumi.Resource]) -> Any:
         return getattr(made[value.resource], value.output)
     if isinstance(value, Secret):
         return pulumi.Config().require_secret(value.key)
+    if isinstance(value, Joined):
+        return pulumi.Output.concat(*(_resolved(part, made) for part in value.parts))
     if isinstance(value, dict):
         return {key: _resolved(item, made) for key, item in value.items()}
     if isinstance(value, list | tuple):

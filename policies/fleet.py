@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from policies.autoscaler import AUTOSCALERS, maximum_replicas, scales
 from policies.figures import whole
 from policies.floors import Floors, SessionCost
 from policies.lock import Load, Lock
@@ -16,15 +17,12 @@ from policies.stack import (
     WrongField,
     annotation,
     field,
-    identity,
     optional,
     optional_annotation,
 )
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 LIVE_KINDS = frozenset({"fastapi", "nats", "pm2"})
-_METRIC = "active_sessions_per_pod"
 
 DESCRIPTOR_ROOM = 1.5
 """A process opens files beside its sessions' sockets, and old sockets linger."""
@@ -66,26 +64,17 @@ def live_deployments(stack: Stack) -> tuple[Live, ...]:
 
 def autoscaler_of(stack: Stack, workload: Resource) -> Resource | None:
     """Return the autoscaler that scales a workload, or None; two of them are `Unreadable`: they would fight."""
-    found = [scaler for scaler in stack.of_type(AUTOSCALER) if scales(scaler, workload)]
+    found = [scaler for scaler in stack.of_type(*AUTOSCALERS) if scales(scaler, workload)]
     if len(found) > 1:
         names = " and ".join(sorted(scaler.name for scaler in found))
         raise Unreadable(workload.name, f"{names} both scale it", "keep one autoscaler")
     return found[0] if found else None
 
 
-def scales(autoscaler: Resource, workload: Resource) -> bool:
-    """Return whether an autoscaler names a workload as its target."""
-    target = field(autoscaler, "spec.scaleTargetRef")
-    if target["kind"].text() != workload.type.rpartition(":")[2]:
-        return False
-    names = identity(workload)
-    return identity(autoscaler).namespace == names.namespace and target["name"].text() == names.name
-
-
 def maximum_pods(workload: Resource, autoscaler: Resource | None) -> int:
     """Return the pods that a workload can grow to; raise `MissingField` where nothing bounds them."""
     if autoscaler is not None:
-        return field(autoscaler, "spec.maxReplicas").count(at_least=1)
+        return maximum_replicas(autoscaler)
     replicas = optional(workload, "spec.replicas")
     if replicas is None:
         raise MissingField(workload.name, "spec.replicas (no autoscaler scales it)")
@@ -168,22 +157,6 @@ def admitted_sessions(live: Live) -> int:
             "set it once, to the sessions that a pod may admit",
         )
     return found[0]["value"].count(at_least=1)
-
-
-def scaling_target(autoscaler: Resource) -> float:
-    """Return the sessions a pod at which an autoscaler aims."""
-    found = [
-        metric["pods"]["target"]
-        for metric in field(autoscaler, "spec.metrics").items()
-        if metric["type"].text() == "Pods" and metric["pods"]["metric"]["name"].text() == _METRIC
-    ]
-    if len(found) != 1 or found[0]["type"].text() != "AverageValue":
-        raise Unreadable(
-            autoscaler.name,
-            f"spec.metrics must aim at an average value of {_METRIC}, exactly once",
-            f"scale on the Pods metric {_METRIC}",
-        )
-    return found[0]["averageValue"].quantity()
 
 
 def forecast_share(live: Live, peak: int) -> float:

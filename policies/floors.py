@@ -32,6 +32,8 @@ class Floors:
     minimum_session: SessionCost
     minimum_session_by_vertical: Mapping[str, SessionCost]
     """Whole costs of single verticals, instead of `minimum_session`."""
+    maximum_measurement_age_days: int | None = None
+    """Session costs must be measured, and not longer ago; None: they need not be."""
 
     def session(self, vertical: str) -> SessionCost:
         """Return the least that a session of a vertical can cost."""
@@ -53,7 +55,7 @@ def read_floors(source: str) -> Floors:
                 "minimum_session",
             }
         ),
-        frozenset({"minimum_session_by_vertical"}),
+        frozenset({"minimum_session_by_vertical", "maximum_measurement_age_days"}),
     )
     by_vertical = documents.mapping(document.get("minimum_session_by_vertical", {}), "minimum_session_by_vertical")
     return Floors(
@@ -68,6 +70,11 @@ def read_floors(source: str) -> Floors:
         minimum_session_by_vertical={
             name: _session(value, f"minimum_session_by_vertical.{name}") for name, value in by_vertical.items()
         },
+        maximum_measurement_age_days=(
+            documents.integer(document["maximum_measurement_age_days"], "maximum_measurement_age_days", 1)
+            if "maximum_measurement_age_days" in document
+            else None
+        ),
     )
 
 

@@ -13,7 +13,7 @@ POD_SPECS = {
 """Types that run pods, and where each has its pod's specification."""
 
 KINDS = {
-    "kubernetes:apps/v1:Deployment": frozenset({"fastapi", "nats", "pm2", "queue"}),
+    "kubernetes:apps/v1:Deployment": frozenset({"fastapi", "gateway", "nats", "pm2", "queue", "tools"}),
     "kubernetes:batch/v1:CronJob": frozenset({"prescale"}),
 }
 """The values of headroom.dev/kind that the other rules understand, for the types that they understand."""
@@ -27,6 +27,7 @@ HARMLESS = frozenset(
         "kubernetes:core/v1:Secret",
         "kubernetes:core/v1:Service",
         "kubernetes:core/v1:ServiceAccount",
+        "kubernetes:keda.sh/v1alpha1:ScaledObject",
         "kubernetes:networking.k8s.io/v1:Ingress",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy",
         "kubernetes:policy/v1:PodDisruptionBudget",

@@ -12,7 +12,8 @@ from headroom.located import BadInput, Problem
 def overridden(document: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """Return a copy of a spec's document with each `path=value` applied; the value is read as YAML.
 
-    Sections on the way that do not stand in the file are added; whether the key exists is the model's to say.
+    Sections on the way that do not stand in the file are added; whether the key exists is the model's to say. Where the figure is
+    uncertain, its interval goes: it belongs to the figure in the file.
     Raises BadInput where a change is not of that form or its path leads through a plain value.
     """
     changed = deepcopy(document)
@@ -30,4 +31,6 @@ def overridden(document: dict[str, Any], changes: Sequence[str]) -> dict[str, An
             section[keys[-1]] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise BadInput([Problem("--what-if", None, change, f"{text!r} is no value")]) from None
+        if isinstance(changed.get("uncertain"), dict):
+            changed["uncertain"].pop(path, None)
     return changed

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from yaml import Node
+
 from capacity import CapacityPlan, ForecastLock, NoForecast, Spec, plan
 from headroom.blueprint import digest
 from headroom.located import BadInput, Problem, child, read_document, validated
@@ -19,6 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def environments(root: Path = ROOT) -> list[str]:
     """Return the names of the environments that have a spec, sorted."""
     return sorted(file.name[len("Pulumi.") : -len(".yaml")] for file in (root / "stacks").glob("Pulumi.*.yaml"))
+
+
+def spec_path(environment: str, root: Path = ROOT) -> Path:
+    """Return where the spec of an environment stands."""
+    return root / "stacks" / f"Pulumi.{environment}.yaml"
 
 
 def lock_path(environment: str, root: Path = ROOT) -> Path:
@@ -37,17 +44,7 @@ def read_spec(environment: str, root: Path = ROOT, *, engine_config: str | None 
     `engine_config` is what the engine passes to the program as configuration; it must say what the file says, or an
     override (`--config-file`) would be ignored in silence. Raises BadInput.
     """
-    file = root / "stacks" / f"Pulumi.{environment}.yaml"
-    shown = f"stacks/{file.name}"
-    if not file.is_file():
-        known = ", ".join(environments(root)) or "none"
-        raise BadInput([Problem(shown, None, "", f"there is no environment {environment!r}; there are: {known}")])
-    document, node = read_document(file, shown)
-    for key in ("config", SPEC_KEY):
-        below = child(node, key)
-        if below is None or not isinstance(document, dict):
-            raise BadInput([Problem(shown, node.start_mark.line + 1, f"config.{SPEC_KEY}", "is required and missing")])
-        document, node = document[key], below
+    document, node, shown = _spec_document(environment, root)
     if engine_config is not None and digest(json.loads(engine_config)) != digest(document):
         raise BadInput(
             [
@@ -62,6 +59,29 @@ def read_spec(environment: str, root: Path = ROOT, *, engine_config: str | None 
     if what_if:
         return validated(Spec, overridden(document, what_if), node, f"{shown} with --what-if")
     return validated(Spec, document, node, shown)
+
+
+def read_spec_document(environment: str, root: Path = ROOT) -> dict[str, Any]:
+    """Return a spec as its file says it; raises BadInput where that is no valid one."""
+    document, node, shown = _spec_document(environment, root)
+    validated(Spec, document, node, shown)
+    return dict(document)
+
+
+def _spec_document(environment: str, root: Path) -> tuple[Any, Node, str]:
+    """Return the document of a spec, where it stands in its file, and how the file is called."""
+    file = spec_path(environment, root)
+    shown = f"stacks/{file.name}"
+    if not file.is_file():
+        known = ", ".join(environments(root)) or "none"
+        raise BadInput([Problem(shown, None, "", f"there is no environment {environment!r}; there are: {known}")])
+    document, node = read_document(file, shown)
+    for key in ("config", SPEC_KEY):
+        below = child(node, key)
+        if below is None or not isinstance(document, dict):
+            raise BadInput([Problem(shown, node.start_mark.line + 1, f"config.{SPEC_KEY}", "is required and missing")])
+        document, node = document[key], below
+    return document, node, shown
 
 
 def read_lock(environment: str, root: Path = ROOT) -> ForecastLock:
@@ -109,6 +129,10 @@ def plan_environment(
     Raises BadInput with everything that is wrong in the spec or the lock.
     """
     spec = read_spec(environment, root, engine_config=engine_config, what_if=what_if)
+    if spec.cells is not None:
+        shown = f"stacks/{spec_path(environment, root).name}"
+        how = f"each is an environment of its own: make them with headroom cells {environment} --write"
+        raise BadInput([Problem(shown, None, "cells", f"{environment} is spread over {len(spec.cells.places)} cells; {how}")])
     lock = read_lock(environment, root)
     try:
         return plan(spec, lock, judged_day(spec, given_as_of, now))

@@ -3,10 +3,13 @@
 from typing import TYPE_CHECKING
 
 from capacity import CapacityPlan
+from components.gateway.render import gateway_resources
 from components.model.render import model_resources
 from components.nodes.render import pool_resources
 from components.plan.render import ROOT, plan_resources, root_resource
+from components.tools.render import tools_resources
 from components.workloads.render import vertical_resources
+from components.workloads.surroundings import surroundings
 from headroom.blueprint import Blueprint
 
 if TYPE_CHECKING:
@@ -24,8 +27,10 @@ def render(plan: CapacityPlan) -> Blueprint:
             *(
                 resource
                 for vertical in plan.verticals
-                for resource in vertical_resources(vertical, plan.tools_image, parent=ROOT)
+                for resource in vertical_resources(vertical, surroundings(plan, vertical), parent=ROOT)
             ),
+            *tools_resources(plan, parent=ROOT),
+            *gateway_resources(plan, {}, parent=ROOT),
         )
     )
 

@@ -40,19 +40,22 @@ verticals = st.fixed_dictionaries(
         "maximum": _seldom(st.integers(1, 80)),
         "target": _seldom(st.integers(1, 300)),
         "sessions_per_pod": _seldom(st.integers(1, 300)),
+        "measured_mb": _seldom(st.integers(20, 400)),
     }
 )
 
 
 RULE_OF = {
     "forecast": "claims-match-lock",
+    "cost": "session-costs-cover-measurement",
     "sessions": "sessions-cover-burst",
     "pod": "pod-limits-cover-sessions",
     "descriptors": "file-descriptors-cover-sessions",
     "target": "scaling-target-leaves-lag-growth",
     "floor": "scaling-target-leaves-lag-growth",
     "prescale": "prescale-covers-known-peaks",
-    "tokens": "tokens-cover-burst",
+    "model": "tokens-cover-burst",
+    "lag": "claims-match-lock",
     "nodes": "nodes-cover-maximum",
 }
 
@@ -69,7 +72,10 @@ def _vertical(drawn: dict[str, Any]) -> dict[str, Any]:
         pod["requests"] = {"cpu": f"{drawn['cpu_millicores'] // 2}m", "memory": f"{drawn['memory_mib'] // 2}Mi"}
     pins = {key: drawn[key] for key in ("maximum", "target", "sessions_per_pod") if drawn[key] is not None}
     cap = {} if drawn["cap"] is None else {"cap": {"sessions": drawn["cap"], "reason": "test"}}
-    cost = {"memory": f"{drawn['session_mb']}MB", "cpu": drawn["session_cpu"]}
+    cost: dict[str, Any] = {"memory": f"{drawn['session_mb']}MB", "cpu": drawn["session_cpu"]}
+    if drawn["measured_mb"] is not None:
+        memory = {"low": f"{drawn['measured_mb']}MB", "high": f"{drawn['measured_mb'] + 5}MB"}
+        cost["measured"] = {"source": "test", "date": "2026-11-01", "memory": memory}
     return live(pod=pod, session=cost, pins=pins, **cap)
 
 
@@ -90,17 +96,33 @@ def _load(drawn: dict[str, Any]) -> dict[str, Any]:
     return load(drawn["peak"], **more)
 
 
+pools = st.fixed_dictionaries(
+    {"survive": st.integers(0, 3), "zones": st.integers(1, 4)}, optional={"nodes": st.integers(10, 400)}
+)
+providers = st.one_of(
+    st.integers(10, 200).map(lambda millions: {"kind": "token-limited", "tokens_per_minute": {"limit": f"{millions}M"}}),
+    st.integers(1000, 30_000).map(lambda sessions: {"kind": "session-limited", "concurrent_sessions": {"limit": sessions}}),
+    st.none() | st.integers(1000, 30_000).map(lambda sessions: {"limit": sessions}),
+)
+
+
+def _primary(drawn: dict[str, Any] | None) -> dict[str, Any]:
+    if drawn is None or "kind" not in drawn:
+        drawn = {"kind": "minute-billed"} | ({} if drawn is None else {"concurrent_sessions": drawn})
+    tokens = {"tokens_per_session_minute": {"value": 6000}} if drawn["kind"] == "token-limited" else {}
+    return {"name": "p", "vendor": "v", "model": "m"} | drawn | tokens
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(verticals, min_size=1, max_size=3), st.none() | st.integers(10, 400), st.integers(-1, 29), st.integers(10, 200))
+@given(st.lists(verticals, min_size=1, max_size=3), pools, st.integers(-1, 29), providers)
 def test_the_gate_refuses_exactly_what_the_plan_finds_short(
-    drawn: list[dict[str, Any]], nodes: int | None, day: int, million_tokens: int
+    drawn: list[dict[str, Any]], pool: dict[str, Any], day: int, provider: dict[str, Any] | None
 ) -> None:
     """Each kind of shortfall has the violation of its rule and the other way round (but for what is only late to order)."""
     names = [f"v{number}" for number in range(len(drawn))]
     document = spec_document(**{name: _vertical(vertical) for name, vertical in zip(names, drawn, strict=True)})
-    document["model"]["tokens_per_minute"]["limit"] = f"{million_tokens}M"
-    if nodes is not None:
-        document["pools"]["general"]["nodes"] = nodes
+    document["model"] = {"primary": _primary(provider)}
+    document["pools"]["general"] |= pool
     forecast = lock(**{name: _load(vertical) for name, vertical in zip(names, drawn, strict=True)})
     as_of: date = DATA_END + timedelta(days=day)
     made = plan(read_spec(document), forecast, as_of)

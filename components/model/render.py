@@ -1,14 +1,37 @@
-"""The speech model's account."""
+"""What the accounts of the speech model's providers allow."""
 
-from capacity.plan import ModelPlan
+from typing import Any
+
+from capacity.model_plan import ModelPlan
+from capacity.providers.ceiling import provider_minute, reserved_tokens
+from capacity.providers.limits import MinuteBilled, SessionLimited, TokenLimited
 from headroom.blueprint import Rendered
 
 
 def model_resources(model: ModelPlan, *, parent: str) -> list[Rendered]:
-    """Return the claim of what the model's account allows and what a session uses of it."""
+    """Return the claim of what the providers' accounts allow and what a session uses of it, in the order of being asked."""
     claims = {
-        "model": model.spec.name,
-        "tokensPerMinute": model.spec.tokens_per_minute.limit,
-        "tokensPerSessionMinute": model.tokens_per_session,
+        "primary": _claims(model.primary),
+        "fallbacks": [_claims(provider) for provider in model.spec.fallbacks],
     }
-    return [Rendered("headroom:model:Provider", "model", claims, parent=parent)]
+    return [Rendered("headroom:model:Model", "model", claims, parent=parent)]
+
+
+def _claims(provider: TokenLimited | SessionLimited | MinuteBilled) -> dict[str, Any]:
+    claims: dict[str, Any] = {"name": provider.name, "vendor": provider.vendor, "model": provider.model, "kind": provider.kind}
+    match provider:
+        case TokenLimited():
+            minute = provider_minute(provider)
+            claims["tokensPerMinute"] = provider.tokens_per_minute.limit + reserved_tokens(provider)
+            claims["tokensPerSessionMinute"] = _number(minute.tokens)
+            if provider.requests_per_minute is not None and minute.requests is not None:
+                claims["requestsPerMinute"] = provider.requests_per_minute.limit
+                claims["requestsPerSessionMinute"] = _number(minute.requests)
+        case SessionLimited() | MinuteBilled():
+            if provider.concurrent_sessions is not None:
+                claims["concurrentSessions"] = provider.concurrent_sessions.limit
+    return claims
+
+
+def _number(value: float) -> float:
+    return int(value) if value.is_integer() else value

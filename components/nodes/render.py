@@ -1,6 +1,6 @@
 """Machine pools."""
 
-from capacity.plan import PoolPlan
+from capacity.pool_plan import PoolPlan
 from headroom.blueprint import Rendered
 
 
@@ -9,6 +9,8 @@ def pool_resources(pool: PoolPlan, *, parent: str) -> list[Rendered]:
     claims = {
         "pool": pool.name,
         "nodes": pool.nodes,
+        "survive": pool.survive,
+        "zones": pool.zones,
         "cpuCores": pool.node.cpu_cores,
         "memoryBytes": pool.node.memory_bytes,
         "pods": pool.node.pods,

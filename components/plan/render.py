@@ -24,7 +24,7 @@ def root_resource(plan: CapacityPlan) -> Rendered:
         "growthPerQuarter": plan.margins.growth_per_quarter,
         "safeUtilisation": plan.margins.safe_utilisation,
         "alertUtilisation": plan.alert.utilisation,
-        "lagSeconds": plan.scaling.lag.value,
+        "lagSeconds": plan.lag_seconds,
         "tolerance": plan.scaling.tolerance,
         "plan": standing,
     }

@@ -1,23 +1,23 @@
-"""The autoscaler of a vertical and the job that keeps its week."""
+"""The autoscaler of a vertical: its bounds, its habits and its week."""
 
-from importlib.resources import files
+import math
 from typing import Any
 
 from capacity.plan import LivePlan
-from capacity.planner import PRESCALE_POD
 from capacity.scaling import ScalingPlan
-from capacity.units import format_bytes, format_cores
+from capacity.spec import Scaling
 from components.kubernetes import DOMAIN, kubernetes_object
 from headroom.blueprint import Options, Rendered, canonical_json
 
 METRIC = "active_sessions_per_pod"
+KUBERNETES_TOLERANCE = 0.1
+"""--horizontal-pod-autoscaler-tolerance of kube-controller-manager, by default."""
 
 
-def autoscaler(vertical: LivePlan) -> Rendered:
+def autoscaler(vertical: LivePlan, scaling: Scaling) -> Rendered:
     """Return the HorizontalPodAutoscaler on active sessions.
 
-    `minReplicas` is set when it is created and belongs to the pre-scale job from then on. Scale-down takes one pod a
-    minute: a pod that goes takes its calls with it as soon as they end, and new ones must find room meanwhile.
+    `minReplicas` is set when it is created and belongs to the pre-scale job from then on.
     """
     name, plan = vertical.name, vertical.scaling
     metric = {"metric": {"name": METRIC}, "target": {"type": "AverageValue", "averageValue": str(plan.target.sessions)}}
@@ -28,33 +28,15 @@ def autoscaler(vertical: LivePlan) -> Rendered:
         {
             "name": name,
             "namespace": name,
-            "annotations": {
-                f"{DOMAIN}/hard-ceiling": str(vertical.ceiling.hard),
-                f"{DOMAIN}/alert-utilisation": f"{plan.alert_utilisation:.6f}",
-                f"{DOMAIN}/schedule": canonical_json(_schedule(plan)),
-            },
+            "annotations": {**autoscaler_claims(vertical), f"{DOMAIN}/schedule": canonical_json(_schedule(plan))},
         },
         {
             "spec": {
-                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+                "scaleTargetRef": scale_target(name),
                 "minReplicas": plan.baseline,
                 "maxReplicas": plan.maximum,
                 "metrics": [{"type": "Pods", "pods": metric}],
-                "behavior": {
-                    "scaleUp": {
-                        "stabilizationWindowSeconds": 0,
-                        "selectPolicy": "Max",
-                        "policies": [
-                            {"type": "Percent", "value": 100, "periodSeconds": 15},
-                            {"type": "Pods", "value": 4, "periodSeconds": 15},
-                        ],
-                    },
-                    "scaleDown": {
-                        "stabilizationWindowSeconds": 300,
-                        "selectPolicy": "Min",
-                        "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
-                    },
-                },
+                "behavior": behavior(scaling),
             }
         },
         parent=name,
@@ -63,81 +45,43 @@ def autoscaler(vertical: LivePlan) -> Rendered:
     )
 
 
-def prescale_resources(vertical: LivePlan, tools_image: str) -> list[Rendered]:
-    """Return the job that sets the autoscaler's floor each minute, with an account that may do just that."""
-    name = vertical.name
-    job = f"{name}-prescale"
-    after = (f"{name}-namespace",)
-    account = {"kind": "ServiceAccount", "name": job, "namespace": name}
-    rule = {
-        "apiGroups": ["autoscaling"],
-        "resources": ["horizontalpodautoscalers"],
-        "resourceNames": [name],
-        "verbs": ["get", "patch"],
-    }
-
-    def part(suffix: str, api_version: str, kind: str, body: dict[str, Any], after: tuple[str, ...]) -> Rendered:
-        metadata: dict[str, Any] = {"name": job, "namespace": name}
-        if kind == "CronJob":
-            metadata["annotations"] = {f"{DOMAIN}/kind": "prescale"}
-        return kubernetes_object(f"{job}-{suffix}", api_version, kind, metadata, body, parent=name, after=after)
-
-    return [
-        part("account", "v1", "ServiceAccount", {"automountServiceAccountToken": False}, after),
-        part("role", "rbac.authorization.k8s.io/v1", "Role", {"rules": [rule]}, after),
-        part(
-            "binding",
-            "rbac.authorization.k8s.io/v1",
-            "RoleBinding",
-            {
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": job},
-                "subjects": [account],
-            },
-            (f"{job}-account", f"{job}-role"),
-        ),
-        part("program", "v1", "ConfigMap", {"data": {"prescale.py": _program()}}, after),
-        part(
-            "job",
-            "batch/v1",
-            "CronJob",
-            {"spec": _cron_job(vertical, tools_image)},
-            (f"{job}-binding", f"{job}-program", f"{name}-autoscaler"),
-        ),
-    ]
-
-
-def _cron_job(vertical: LivePlan, tools_image: str) -> dict[str, Any]:
-    name = vertical.name
-    size = {"cpu": format_cores(PRESCALE_POD.cpu_cores), "memory": format_bytes(PRESCALE_POD.memory_bytes)}
-    pod = {
-        "serviceAccountName": f"{name}-prescale",
-        "automountServiceAccountToken": True,
-        "restartPolicy": "Never",
-        "nodeSelector": {f"{DOMAIN}/pool": vertical.spec.pool},
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [
-            {
-                "name": "prescale",
-                "image": tools_image,
-                "command": ["python", "-I", "/program/prescale.py", name, name],
-                "resources": {"requests": size, "limits": dict(size)},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [{"name": "program", "mountPath": "/program", "readOnly": True}],
-            }
-        ],
-        "volumes": [{"name": "program", "configMap": {"name": f"{name}-prescale"}}],
-    }
+def autoscaler_claims(vertical: LivePlan) -> dict[str, str]:
+    """Return what an autoscaler says of the pods that it scales; the gate recomputes it."""
     return {
-        "schedule": "* * * * *",
-        "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": 50,
-        "successfulJobsHistoryLimit": 1,
-        "failedJobsHistoryLimit": 3,
-        "jobTemplate": {"spec": {"backoffLimit": 0, "activeDeadlineSeconds": 50, "template": {"spec": pod}}},
+        f"{DOMAIN}/hard-ceiling": str(vertical.ceiling.hard),
+        f"{DOMAIN}/alert-utilisation": f"{vertical.scaling.alert_utilisation:.6f}",
+    }
+
+
+def scale_target(name: str) -> dict[str, str]:
+    """Return the Deployment that is scaled."""
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+
+
+def behavior(scaling: Scaling) -> dict[str, Any]:
+    """Return how fast pods are added and taken away: added as the plan's lag counts on it, taken away slowly.
+
+    A tolerance is said only where it is not Kubernetes' own: API servers before 1.35 do not know the field.
+    """
+    kinds = {"percent": "Percent", "pods": "Pods"}
+    up, down = scaling.scale_up, scaling.scale_down
+    tolerance = {} if scaling.tolerance == KUBERNETES_TOLERANCE else {"tolerance": f"{scaling.tolerance:g}"}
+    return {
+        "scaleUp": {
+            "stabilizationWindowSeconds": 0,
+            "selectPolicy": up.select.capitalize(),
+            "policies": [
+                {"type": kinds[policy.kind], "value": policy.value, "periodSeconds": math.ceil(policy.period)}
+                for policy in up.policies
+            ],
+            **tolerance,
+        },
+        "scaleDown": {
+            "stabilizationWindowSeconds": math.ceil(down.window),
+            "selectPolicy": "Min",
+            "policies": [{"type": "Pods", "value": down.pods, "periodSeconds": math.ceil(down.period)}],
+            **tolerance,
+        },
     }
 
 
@@ -154,7 +98,3 @@ def _schedule(plan: ScalingPlan) -> dict[str, Any]:
         for window in plan.windows
     ]
     return {"baseline": plan.baseline, "windows": windows}
-
-
-def _program() -> str:
-    return (files("components.workloads") / "prescale.py").read_text(encoding="utf-8")

@@ -4,17 +4,20 @@ from headroom.blueprint.canonical import canonical_json, digest
 from headroom.blueprint.values import (
     Blueprint,
     DuplicateResource,
+    Joined,
     Options,
     Ref,
     Rendered,
     Secret,
     Value,
     encode,
+    leaves,
 )
 
 __all__ = [
     "Blueprint",
     "DuplicateResource",
+    "Joined",
     "Options",
     "Ref",
     "Rendered",
@@ -23,4 +26,5 @@ __all__ = [
     "canonical_json",
     "digest",
     "encode",
+    "leaves",
 ]

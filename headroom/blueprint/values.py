@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 type_prefix = "headroom:"
@@ -9,7 +10,7 @@ type_prefix = "headroom:"
 
 @dataclass(frozen=True)
 class Ref:
-    """An output that only another resource's creation yields (a tunnel token)."""
+    """An output that only another resource's creation yields: its `id`, or a property by its name."""
 
     resource: str
     output: str
@@ -22,7 +23,14 @@ class Secret:
     key: str
 
 
-Value = None | bool | int | float | str | Ref | Secret | Sequence["Value"] | Mapping[str, "Value"]
+@dataclass(frozen=True)
+class Joined:
+    """One text of several parts, some of which are known only when it is deployed. With a secret part all of it is secret."""
+
+    parts: tuple[str | Ref | Secret, ...]
+
+
+Value = None | bool | int | float | str | Ref | Secret | Joined | Sequence["Value"] | Mapping[str, "Value"]
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,41 @@ class Blueprint:
         """Return the resources directly below a component, in their order."""
         return tuple(resource for resource in self.resources if resource.parent == parent)
 
+    @cached_property
+    def references(self) -> frozenset[Ref]:
+        """Every output of a resource that another one refers to."""
+        return frozenset(value for each in self for value in leaves(each.props) if isinstance(value, Ref))
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the configuration keys whose secrets the stack needs, sorted."""
+        return tuple(sorted({value.key for each in self for value in leaves(each.props) if isinstance(value, Secret)}))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield everything in a value that is neither a list, a mapping nor joined."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, Joined):
+        yield from value.parts
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
 
 def encode(value: Any) -> Any:
-    """Return a value as JSON can hold it: a Ref as ``{"$ref": "name.output"}``, a Secret as ``{"$secret": key}``."""
+    """Return a value as JSON can hold it.
+
+    A Ref is ``{"$ref": "name.output"}``, a Secret ``{"$secret": key}``, a Joined ``{"$joined": [part, …]}``.
+    """
     if isinstance(value, Ref):
         return {"$ref": f"{value.resource}.{value.output}"}
     if isinstance(value, Secret):
         return {"$secret": value.key}
+    if isinstance(value, Joined):
+        return {"$joined": encode(value.parts)}
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

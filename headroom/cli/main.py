@@ -67,9 +67,10 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
-    from headroom.cli import forecast, plan, run, spec, synth, tour  # each registers its command on the app
+    # Each registers its command on the app.
+    from headroom.cli import calibrate, cells, forecast, options, plan, run, scale, simulate, spec, synth, tour
 
-    for module in (forecast, plan, run, synth, spec, tour):
+    for module in (calibrate, forecast, options, plan, cells, scale, run, synth, simulate, spec, tour):
         module.add_to(app)
     try:
         app(args=hoisted(sys.argv[1:]), prog_name="headroom")

@@ -10,6 +10,7 @@ from headroom.cli.console import FINE, REFUSED, Settings, errors_as_exit_codes, 
 
 if TYPE_CHECKING:
     from capacity import CapacityPlan
+    from capacity.explain import Step
 
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="An environment: stacks/Pulumi.<ENV>.yaml.")]
 
@@ -29,8 +30,9 @@ def plan(
         str | None,
         typer.Option(
             "--explain",
-            metavar="VERTICAL",
-            help="Show the chain from the forecast to that vertical's replicas, or to the tokens that are needed (model).",
+            metavar="NAME",
+            help="Show the chain from the forecast to that vertical's replicas, or to the tokens that are needed (model), "
+            "or what a part of the stack holds and by which limit (bus, turn, sockets, ...).",
         ),
     ] = None,
     what_if: Annotated[
@@ -49,17 +51,13 @@ def plan(
     """
     settings: Settings = context.obj
     with errors_as_exit_codes():
-        from capacity.explain import explain as explained
-        from capacity.explain import explain_model
         from headroom.review.comparison import compare
         from headroom.review.terminal import show_changes, show_plan, show_steps
         from stacks.reading import plan_environment
 
         now = datetime.now(UTC)
         made = plan_environment(environment, settings.as_of, now, what_if=what_if or ())
-        steps = None
-        if explain is not None:
-            steps = explain_model(made) if explain == MODEL else explained(made, _live(explain, made))
+        steps = None if explain is None else _explained(explain, made)
         changes = compare(plan_environment(environment, settings.as_of, now), made) if what_if else None
         if settings.as_json:
             document = made.document()
@@ -77,11 +75,18 @@ def plan(
     stop(REFUSED if made.shortfalls else FINE)
 
 
-def _live(vertical: str, made: "CapacityPlan") -> str:
-    """Return the name of a live vertical, or raise BadInput that lists them."""
+def _explained(name: str, made: "CapacityPlan") -> "tuple[Step, ...]":
+    """Return the steps to what is called so, or raise BadInput that lists what there is."""
+    from capacity.explain import explain, explain_parts
+    from capacity.explain_model import explain_model
     from headroom.located import BadInput, Problem
 
-    names = [live.name for live in made.live]
-    if vertical not in names:
-        raise BadInput([Problem("--explain", None, vertical, f"is no live vertical; there are: {', '.join(names)}, {MODEL}")])
-    return vertical
+    if name == MODEL:
+        return explain_model(made)
+    live = [vertical.name for vertical in made.live]
+    steps = (*(explain(made, name) if name in live else ()), *explain_parts(made, name))
+    if not steps:
+        known = ", ".join((*live, MODEL, *(part.name for part in made.sizings)))
+        said = f"is neither a live vertical nor a part of the stack; there are: {known}"
+        raise BadInput([Problem("--explain", None, name, said)])
+    return steps

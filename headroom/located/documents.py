@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from headroom.located.errors import BadInput, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 SHOWN_INPUT = 60
+FIELD = re.compile(r"([^\s:]+)(: )?")
+"""A field at the beginning of a message."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,6 +98,9 @@ def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], sh
     last: str | int = ""
     for part in error["loc"]:
         last = part
+        if (tagged := _tagged(known, part, schema)) is not None:
+            known = tagged  # pydantic names the tag of a union, and the file does not, though it may have a key of that name
+            continue
         below = child(here, part)
         known = _schema_below(known, part, schema)
         if below is None and not (part == error["loc"][-1] and error["type"] in ("missing", "extra_forbidden")):
@@ -105,7 +111,30 @@ def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], sh
     if error["type"].startswith("union_tag"):
         tag = error["ctx"]["discriminator"].strip("'")
         path, line = f"{path}.{tag}", _line_of(here, tag) if child(here, tag) is not None else line
-    return Problem(shown, line, path, _message(error, last, schema))
+    message = _message(error, last, schema)
+    if error["type"] == "value_error" and (named := FIELD.match(message)) is not None and (named[2] or not path):
+        # Where a model judges several fields at once pydantic names the model alone, and the message begins with the field.
+        deeper = _line_below(here, named[1])
+        if deeper is not None:
+            path, line, message = f"{path}.{named[1]}".lstrip("."), deeper, message[named.end() :] if named[2] else message
+    return Problem(shown, line, path, message)
+
+
+def _line_below(here: yaml.Node, path: str) -> int | None:
+    """Return the line of what a path leads to, as far as it leads; None where nothing has its first key."""
+    line = None
+    while path and isinstance(here, yaml.MappingNode | yaml.SequenceNode):
+        keys = [key.value for key, _ in here.value] if isinstance(here, yaml.MappingNode) else list(range(len(here.value)))
+        # A key may hold dots itself: the longest that fits.
+        part = max((key for key in keys if re.match(_step(key), path)), key=lambda key: len(str(key)), default=None)
+        if part is None or (below := child(here, part)) is None:
+            break
+        line, here, path = _line_of(here, part), below, path[len(str(part)) + (2 if isinstance(part, int) else 0) :].lstrip(".")
+    return line
+
+
+def _step(key: str | int) -> str:
+    return rf"\[{key}\]" if isinstance(key, int) else rf"{re.escape(key)}(?=[.\[]|$)"
 
 
 def _line_of(parent: yaml.Node, key: str | int) -> int:
@@ -137,7 +166,19 @@ def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any]) -> l
     return [key for option in _options(known, schema) for key in option.get("properties", {})]
 
 
+def _tagged(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the member of a union that a tag names, or None where this is no union or has no such tag."""
+    if "$ref" in known:
+        known = root["$defs"][str(known["$ref"]).rpartition("/")[2]]
+    if part in (members := known.get("discriminator", {}).get("mapping", {})):
+        return {"$ref": members[part]}
+    found = (_tagged(choice, part, root) for choice in known.get("anyOf", ()))
+    return next((member for member in found if member is not None), None)
+
+
 def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    if (member := _tagged(known, part, root)) is not None:
+        return member
     for option in _options(known, root):
         if part in option.get("properties", {}):
             return dict(option["properties"][str(part)])

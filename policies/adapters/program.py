@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from headroom.blueprint import Blueprint, Ref, Secret
+from headroom.blueprint import Blueprint, Joined, Ref, Secret
 from policies.evidence import load_context
 from policies.judge import judge
 from policies.stack import UNKNOWN, Resource, Stack
@@ -32,7 +32,7 @@ def refusal(verdict: Verdict) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Ref | Secret):
+    if isinstance(value, Ref | Secret | Joined):
         return UNKNOWN
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -1,11 +1,13 @@
 """nodes-cover-maximum: every pool has the nodes for all of its pods at their maximum."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.evidence import Context
-from policies.figures import TINY, count
+from policies.figures import count
 from policies.fleet import autoscaler_of, maximum_pods
+from policies.packing import Size, nodes_needed
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional
 from policies.workload_types import POD_SPECS
@@ -16,30 +18,11 @@ _LARGEST_CLUSTER_PODS = 150_000
 
 
 @dataclass(frozen=True)
-class _Size:
-    """Processor time, memory and places for pods: of a node, or of a pod."""
-
-    cpu_cores: float
-    memory_bytes: float
-    pods: float
-
-    def less(self, other: "_Size") -> "_Size":
-        return _Size(self.cpu_cores - other.cpu_cores, self.memory_bytes - other.memory_bytes, self.pods - other.pods)
-
-    def fits(self, pod: "_Size") -> bool:
-        return (
-            pod.cpu_cores <= self.cpu_cores + TINY
-            and pod.memory_bytes <= self.memory_bytes + TINY * pod.memory_bytes
-            and pod.pods <= self.pods
-        )
-
-
-@dataclass(frozen=True)
 class _Demand:
     """The pods of one workload at its maximum."""
 
     workload: Resource
-    pod: _Size
+    pod: Size
     pods: int
 
 
@@ -90,7 +73,7 @@ def _most(stack: Stack, workload: Resource) -> int:
     return maximum_pods(workload, autoscaler_of(stack, workload))
 
 
-def _pod_size(pod: Place) -> _Size:
+def _pod_size(pod: Place) -> Size:
     """Return what the scheduler reserves: the sum of what runs together, or one initial container if that is more."""
     cpu, memory = 0.0, 0.0
     for container in pod["containers"].items():
@@ -104,7 +87,7 @@ def _pod_size(pod: Place) -> _Size:
     overhead = pod.get("overhead")
     if overhead is not None:
         raise Unreadable(pod.resource.name, f"{overhead.path} is set, which this rule does not count", "leave it out")
-    return _Size(cpu, memory, 1)
+    return _size(cpu, memory)
 
 
 def _request(container: Place, resource: str) -> float:
@@ -113,15 +96,12 @@ def _request(container: Place, resource: str) -> float:
 
 def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Demand]) -> Iterator[Finding]:
     component = pool.component
-    node = _Size(
-        field(component, "cpuCores").number(),
-        field(component, "memoryBytes").number(),
-        field(component, "pods").count(),
-    )
+    node = _size(field(component, "cpuCores").number(), field(component, "memoryBytes").number())
+    places = field(component, "pods").count() - len(everywhere)
     for demand in everywhere:
         node = node.less(demand.pod)
     provided = field(component, "nodes").count()
-    too_large = [demand for demand in demands if demand.pods and not node.fits(demand.pod)]
+    too_large = [demand for demand in demands if demand.pods and not (places > 0 and demand.pod.within(node))]
     for demand in too_large:
         message = f"a pod of {demand.workload.name} asks for more than a whole node of the pool {pool.name} has"
         yield Finding(component.name, message, "take larger nodes, or smaller pods")
@@ -132,33 +112,27 @@ def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Deman
         message = f"{count(pods)} pods at their maximum are more than the {count(_LARGEST_CLUSTER_PODS)} that a cluster can run"
         yield Finding(component.name, message, "lower the maxima", pods, _LARGEST_CLUSTER_PODS, "pods")
         return
-    nodes = _nodes_needed(node, demands)
+    sizes: Counter[Size] = Counter()
+    for demand in demands:
+        sizes[demand.pod] += demand.pods
+    packed = nodes_needed(node, places, sizes)
+    nodes = _with_losses(packed, field(component, "survive").count(), field(component, "zones").count(at_least=1))
     if nodes > provided:
-        message = f"{count(pods)} pods at their maximum take {nodes} nodes of the pool {pool.name}; it has {provided}"
+        spare = f", {nodes} so that enough remain after a loss" if nodes > packed else ""
+        message = f"{count(pods)} pods at their maximum take {packed} nodes of the pool {pool.name}{spare}; it has {provided}"
         yield Finding(component.name, message, f"set its nodes to {nodes}", nodes, provided, "nodes")
 
 
-def _nodes_needed(node: _Size, demands: Sequence[_Demand]) -> int:
-    """Return the nodes that first-fit decreasing fills: a packing that exists, though perhaps not the smallest."""
-    free: list[_Size] = []
-    ordered = sorted(demands, key=lambda demand: (-_largest_share(demand.pod, node), demand.workload.name))
-    for demand in ordered:
-        at = 0
-        for _ in range(demand.pods):
-            # Pods of one size: where one did not fit, the next does not either.
-            while at < len(free) and not free[at].fits(demand.pod):
-                at += 1
-            if at == len(free):
-                free.append(node)
-            free[at] = free[at].less(demand.pod)
-    return len(free)
+def _with_losses(packed: int, survive: int, zones: int) -> int:
+    """Return the least nodes of which enough remain when some are gone, or the largest of zones as even as can be."""
+    nodes = packed + survive if packed else 0
+    while zones > 1 and nodes - -(-nodes // zones) < packed:
+        nodes += 1
+    return nodes
 
 
-def _largest_share(pod: _Size, node: _Size) -> float:
-    return max(
-        pod.cpu_cores / node.cpu_cores if node.cpu_cores else 0.0,
-        pod.memory_bytes / node.memory_bytes if node.memory_bytes else 0.0,
-    )
+def _size(cpu_cores: float, memory_bytes: float) -> Size:
+    return Size(round(cpu_cores * 1_000_000), round(memory_bytes))
 
 
 RULES = (

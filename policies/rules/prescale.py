@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from policies.autoscaler import maximum_field, week_of
 from policies.evidence import Context, usable
 from policies.figures import count, counts, exceeds, needed
 from policies.fleet import Live, admitted_sessions, forecast_share, live_deployments, load_of, maximum_pods, pod_ceiling
 from policies.lock import KnownPeak, Load, Lock
 from policies.margins import ROOT, Margins, growth, margins, required
 from policies.rule import Finding, Rule, each
-from policies.schedule import Schedule, schedule_of, standing
+from policies.scaled_object import SCALED_OBJECT, faults
+from policies.schedule import Schedule, standing
 from policies.stack import Identity, Place, Resource, Stack, field, find_object, identity, optional
 
 _CRON_JOB = "kubernetes:batch/v1:CronJob"
@@ -47,7 +49,7 @@ def _prescale_covers_known_peaks(stack: Stack, context: Context) -> Iterator[Fin
                 live,
                 live.autoscaler,
                 load,
-                schedule_of(live.autoscaler),
+                week_of(live.autoscaler),
                 min(pod_ceiling(live, floors).guaranteed, admitted_sessions(live)),
                 maximum_pods(live.deployment, live.autoscaler),
                 _lag(stack, load),
@@ -58,7 +60,7 @@ def _prescale_covers_known_peaks(stack: Stack, context: Context) -> Iterator[Fin
 
     def job(live: Live) -> Iterator[Finding]:
         if live.autoscaler is not None:
-            yield from _job_can_run(stack, live.autoscaler)
+            yield from _week_is_kept(stack, live.autoscaler)
 
     yield from each(fleet, lambda live: live.name, check)
     yield from each(fleet, lambda live: live.name, job)
@@ -73,7 +75,9 @@ def _floor_is_allowed(scaled: _Scaled) -> Iterator[Finding]:
     highest, most = scaled.schedule.highest, scaled.maximum
     if highest > most:
         message = f"its schedule asks for {highest} replicas; its maximum is {most}, and the API refuses a floor above it"
-        yield Finding(scaled.autoscaler.name, message, f"set maxReplicas to {highest}", highest, most, "replicas")
+        yield Finding(
+            scaled.autoscaler.name, message, f"set {maximum_field(scaled.autoscaler)} to {highest}", highest, most, "replicas"
+        )
 
 
 def _floor_stands(scaled: _Scaled, peak: KnownPeak, lock: Lock, kept: Margins) -> Iterator[Finding]:
@@ -88,7 +92,7 @@ def _floor_stands(scaled: _Scaled, peak: KnownPeak, lock: Lock, kept: Margins) -
     held = met.floor * scaled.pod_sessions
     remedy = f"let a window of {pods} replicas stand from {count(lag)} s before {peak.stretch}"
     if pods > scaled.maximum:
-        remedy += f", and set maxReplicas to {pods}"
+        remedy += f", and set {maximum_field(scaled.autoscaler)} to {pods}"
     if exceeds(sessions, held):
         must, have = counts(sessions, held)
         message = f"{what} needs {must} sessions at once ({reason}); its floor of {met.floor} pods holds {have}"
@@ -112,6 +116,14 @@ def _sessions(scaled: _Scaled, peak: KnownPeak, lock: Lock, kept: Margins) -> tu
     if sessions > most:
         return most * share, f"all that it must hold by {lock.valid_until}{of_all}"
     return sessions * share, f"{count(peak.sessions)} x {grown:.3f} growth x {load.lag_ratio:g} within the lag{of_all}"
+
+
+def _week_is_kept(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
+    if autoscaler.type != SCALED_OBJECT:
+        yield from _job_can_run(stack, autoscaler)
+        return
+    for message, remedy in faults(autoscaler, week_of(autoscaler)):
+        yield Finding(autoscaler.name, message, remedy)
 
 
 def _job_can_run(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from policies.autoscaler import scaling_target, week_of
 from policies.evidence import Context, usable
 from policies.figures import TINY, count, counts, exceeds, needed, whole
 from policies.fleet import (
@@ -13,11 +14,9 @@ from policies.fleet import (
     live_deployments,
     load_of,
     pod_ceiling,
-    scaling_target,
 )
 from policies.margins import growth, margins
 from policies.rule import Finding, Rule, each
-from policies.schedule import schedule_of
 from policies.stack import Stack, annotation
 
 _LARGER_PODS = "give its pods more memory and processor time"
@@ -44,8 +43,8 @@ def _scaling_target_leaves_lag_growth(stack: Stack, context: Context) -> Iterato
         ceiling, admitted = pod_ceiling(live, floors), admitted_sessions(live)
         later = growth(lock, lock.valid_until, kept)
         alert = min(kept.alert_utilisation, annotation(live.autoscaler, "alert-utilisation").number())
-        target = scaling_target(live.autoscaler)
-        baseline = schedule_of(live.autoscaler).baseline
+        target = scaling_target(live.autoscaler, live.vertical)
+        baseline = week_of(live.autoscaler).baseline
         quiet = load.quiet_sessions * later * forecast_share(live, load.peak)
         bounds = {"it holds": ceiling.hard, "its requests guarantee": ceiling.guaranteed, "it admits": admitted}
         clauses = [

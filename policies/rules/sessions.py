@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from policies.autoscaler import maximum_field
 from policies.evidence import Context, usable
 from policies.figures import count, counts, exceeds, needed, whole
 from policies.fleet import (
@@ -103,7 +104,7 @@ def _cover(vertical: str, shares: list[_Share], lock: Lock, now: float, later: f
 
 
 def _more_pods(share: _Share, short: float, short_guaranteed: float) -> str:
-    field_name = "maxReplicas" if share.live.autoscaler is not None else "replicas"
+    field_name = "replicas" if share.live.autoscaler is None else maximum_field(share.live.autoscaler)
     if share.safe == 0:
         return "give its pods more memory and processor time: one holds no session"
     enough = share.pods + needed(short, share.safe)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from policies.autoscaler import AUTOSCALERS, scales
 from policies.evidence import Context
-from policies.fleet import AUTOSCALER, DEPLOYMENT, LIVE_KINDS, autoscaler_of, scales
+from policies.fleet import DEPLOYMENT, LIVE_KINDS, autoscaler_of
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, annotation, field, identity, optional, optional_annotation
 from policies.workload_types import HARMLESS, HARMLESS_PREFIXES, KINDS, POD_SPECS
@@ -24,7 +25,7 @@ _LIVE_ANNOTATIONS = (
 
 def _workloads_are_known(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(stack.resources, lambda resource: resource.name, _is_known)
-    yield from each(stack.of_type(AUTOSCALER), lambda scaler: scaler.name, lambda scaler: _scales_one(stack, scaler))
+    yield from each(stack.of_type(*AUTOSCALERS), lambda scaler: scaler.name, lambda scaler: _scales_one(stack, scaler))
     yield from each(
         stack.of_type(DEPLOYMENT),
         lambda deployment: deployment.name,

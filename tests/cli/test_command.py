@@ -47,7 +47,8 @@ def test_json_is_one_document_on_stdout_wherever_the_option_stands() -> None:
     assert document["verticals"]["healthcare"]["ceiling"]["hard"] == 80
     assert {(short["scope"], short["resource"]) for short in document["shortfalls"]} >= {
         ("healthcare", "sessions"),
-        ("shared", "tokens"),
+        ("openai", "model"),
+        ("openai", "oversubscription"),
     }
 
 
@@ -136,7 +137,7 @@ def test_colours_switch_off() -> None:
 def test_another_day_is_another_judgement() -> None:
     """A month after the lock's data end the tokens needed have grown, and a lock past its validity is refused."""
     document = json.loads(headroom("plan", "prod", "--json", "--as-of", "2026-11-30").stdout)
-    assert document["shared"]["model"]["required_tokens_per_minute"] == 33_418_610
+    assert round(document["shared"]["model"]["asked"]["tokens a minute"]["required"]) == 33_418_610
     expired = headroom("synth", "prod", "--as-of", "2026-12-01")
     assert expired.returncode == 1
     assert "claims-match-lock" in expired.stdout
@@ -207,7 +208,29 @@ def test_explain_shows_the_chain_of_the_worked_example() -> None:
     assert (values["hard ceiling"], values["safe ceiling"], values["maximum"], values["target"]) == (80, 72, 21, 48)
     assert all(step["formula"] and step["source"] for step in steps.values())
     assert steps["target by lag"]["source"] == "assumed: the post gives none"
-    assert headroom("plan", "prod", "--explain", "after-hours").returncode == 2
+    unknown = headroom("plan", "prod", "--explain", "nothing")
+    assert unknown.returncode == 2
+    assert "after-hours queue" in unknown.stderr
+
+
+def test_explain_shows_what_a_part_of_the_stack_holds() -> None:
+    """`--explain bus` names its limits with formula and source; a queue's vertical explains its queue."""
+    steps = {
+        step["name"]: step for step in json.loads(headroom("plan", "prod", "--explain", "bus", "--json").stdout)["explanation"]
+    }
+    assert round(steps["bus"]["value"]) == 1114
+    assert round(steps["by messages"]["value"]) == 1333
+    assert "NATS installation guide" in steps["by messages"]["source"]
+    assert "after-hours queue" in headroom("plan", "prod", "--explain", "after-hours").stdout
+
+
+def test_what_if_shows_the_sizings_that_change() -> None:
+    """A figure of a section changes its part alone; the field that a remedy names is one that `--what-if` takes."""
+    changed = json.loads(headroom("plan", "prod", "--what-if", "edge.session_object.sessions=20", "--json").stdout)
+    changes = {change["figure"]: (change["before"], change["after"]) for change in changed["changes"]}
+    assert changes == {"stack.session object.required": (50, 1000), "stack.session object.headroom": (8.0, -0.55)}
+    (short,) = changed["shortfalls"]
+    assert short["remedy"] == "lower edge.session_object.sessions from 20 to 9"
 
 
 def test_what_if_shows_what_a_changed_figure_changes_and_changes_no_file() -> None:

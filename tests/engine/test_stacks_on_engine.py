@@ -53,7 +53,7 @@ def test_a_step_under_burst_is_refused_before_anything_is_touched(project: Proje
     refused = project.plain("up", "--stack", "local", "--yes", "--skip-preview")
     output = refused.stdout + refused.stderr
     assert refused.returncode == 1
-    assert "The gate refuses this deploy: 1 violation, 10 rules ran. Nothing was touched." in output
+    assert "The gate refuses this deploy: 1 violation, 11 rules ran. Nothing was touched." in output
     assert "[sessions-cover-burst] healthcare-autoscaler: healthcare must hold" in output
     assert "Traceback" not in output
     assert project.files() == []
@@ -63,13 +63,13 @@ def test_a_step_under_burst_is_refused_before_anything_is_touched(project: Proje
 
 def test_bad_input_is_one_message_with_its_line(project: Project) -> None:
     """A misspelt key ends a plain `pulumi preview` with file, line, path and the nearest known key."""
-    project.edit("stacks/Pulumi.local.yaml", "tools_image:", "tool_image:")
+    project.edit("stacks/Pulumi.local.yaml", "    images:", "    image:")
     assert project.plain("stack", "init", "local").returncode == 0
     refused = project.plain("preview", "--stack", "local")
     output = refused.stdout + refused.stderr
     assert refused.returncode == 1
     assert "config.headroom:spec" not in output
-    assert ": tool_image: unknown key; did you mean 'tools_image'?" in output
+    assert ": image: unknown key; did you mean 'images'?" in output
     assert "Traceback" not in output
 
 

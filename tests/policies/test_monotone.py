@@ -54,7 +54,10 @@ LOADS: dict[str, tuple[Harder, bool]] = {
         lambda share: [{"at": [HD, "metadata", "annotations", "headroom.dev/session-descriptors"], "to": str(1000 * share)}],
         True,
     ),
-    "the tokens of a session": (lambda share: [{"at": ["model", "tokensPerSessionMinute"], "to": 12_000 * share}], True),
+    "the tokens of a session": (
+        lambda share: [{"at": ["model", "primary", "tokensPerSessionMinute"], "to": 12_000 * share}],
+        True,
+    ),
     "the sessions that a pod admits": (
         lambda share: [{"at": [*CONTAINER[:-1], "env", 0, "value"], "to": str(80 + round(200 * share))}],
         True,
@@ -74,7 +77,8 @@ LOADS: dict[str, tuple[Harder, bool]] = {
         False,
     ),
     "the safe utilisation": (lambda share: [{"at": ["voice", "safeUtilisation"], "to": share}], False),
-    "the account's tokens": (lambda share: [{"at": ["model", "tokensPerMinute"], "to": round(40e6 * share)}], False),
+    "the account's tokens": (lambda share: [{"at": ["model", "primary", "tokensPerMinute"], "to": round(40e6 * share)}], False),
+    "the nodes that may be gone": (lambda share: [{"at": ["pool-general", "survive"], "to": round(8 * share)}], True),
     "the nodes": (lambda share: [{"at": ["pool-general", "nodes"], "to": round(20 * share)}], False),
     "the open files": (
         lambda share: [

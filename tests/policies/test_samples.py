@@ -15,6 +15,7 @@ SAMPLES = Path(__file__).with_name("samples")
 RULES = [
     "plan-exists",
     "claims-match-lock",
+    "session-costs-cover-measurement",
     "sessions-cover-burst",
     "pod-limits-cover-sessions",
     "file-descriptors-cover-sessions",

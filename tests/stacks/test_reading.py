@@ -71,6 +71,25 @@ def test_a_pool_that_is_not_there_is_named(root: Path) -> None:
     assert problem.endswith("verticals.sales.pool: there is no pool 'gpu'; there are: general")
 
 
+def test_a_kind_that_is_also_a_key_does_not_mislead(root: Path) -> None:
+    """What is wrong in the pod of a vertical of kind `queue` is not looked for in its key `queue`."""
+    (problem,) = _broken(root, "        pod: {cpu: 1, memory: 2Gi}", "        pod: {cpu: 1, memory: 2}")
+    assert f":{_line(root, 'memory: 2}')}: verticals.after-hours.pod.memory: expected a size" in problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "field"),
+    [
+        ("example: true", "example: false", "as_of:", "as_of"),
+        ("forecast.healthcare.peak:", "forecast.nobody.peak:", "forecast.nobody.peak", "uncertain.forecast.nobody.peak"),
+    ],
+)
+def test_the_field_that_a_message_begins_with_is_located(root: Path, old: str, new: str, where: str, field: str) -> None:
+    """A spec judges what its parts say of each other: the line is that of the part, not of the spec."""
+    (problem,) = _broken(root, old, new)
+    assert f":{_line(root, where)}: {field}: " in problem
+
+
 def test_only_an_example_may_pin_its_day(root: Path) -> None:
     """A real environment takes its day from the clock."""
     (problem,) = _broken(root, "example: true", "example: false")

@@ -1,0 +1,1 @@
+"""The gateway of the hybrid path."""

@@ -1,0 +1,47 @@
+"""The tool executors: a pool that all verticals send their tool calls to."""
+
+import math
+
+from capacity.plan import CapacityPlan
+from capacity.sizing.tools import ExecutorsSection
+from components.address import Address
+from components.network import WORLD, verticals
+from components.serving import Serving, serving_resources
+from headroom.blueprint import Rendered
+
+NAME = "tools"
+
+
+def tools_address(tools: ExecutorsSection) -> Address:
+    """Return where the executors answer."""
+    return Address("HEADROOM_TOOLS_URL", NAME, NAME, tools.port)
+
+
+def tools_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
+    """Return the component of the executors and everything below it; nothing where the spec has none."""
+    tools, image = plan.stack.tools, plan.images.executors
+    if tools is None or image is None:
+        return []
+    claims = {"pods": tools.pods, "slots": tools.slots, "survive": tools.survive}
+    part = Serving(
+        name=NAME,
+        kind="tools",
+        image=image,
+        pods=tools.pods,
+        unavailable=max(1, tools.survive),
+        zones=next(pool.zones for pool in plan.pools if pool.name == tools.pod.pool),
+        pod=tools.pod,
+        scratch=tools.scratch,
+        port=tools.port,
+        probes=tools.probes,
+        drain_seconds=tools.drain,
+        environment={
+            "HEADROOM_PORT": str(tools.port),
+            "HEADROOM_PROBE_PORT": str(tools.probes.port),
+            "HEADROOM_SLOTS": str(tools.slots),
+            "HEADROOM_WAIT_MS": str(math.ceil(tools.wait * 1000)),
+        },
+        ingress=[verticals(tools.port)],
+        egress=[WORLD],
+    )
+    return [Rendered("headroom:tools:Executors", NAME, claims, parent=parent), *serving_resources(part)]
