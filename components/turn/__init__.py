@@ -1,0 +1,1 @@
+"""The TURN servers: relays for the calls whose media cannot go straight."""
