@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headroom.local.engine import OFFICIAL_HOST, Engine, official_host
 from headroom.local.paths import Paths
-from headroom.local.target import VARIABLE, Target, encode
+from headroom.local.target import ACCOUNT, ACCOUNT_VARIABLE, CONTEXT, CONTEXT_VARIABLE, VARIABLE, Cluster, Target, encode
 
 STANDINS = ("kubernetes", "cloudflare")
 
@@ -27,10 +27,12 @@ def environment(paths: Paths, engine: Engine, target: Target | None) -> dict[str
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PULUMI_") and name not in (VARIABLE, "KUBECONFIG")
+        if not name.startswith(("PULUMI_", "CLOUDFLARE_")) and name not in (VARIABLE, "KUBECONFIG")
     }
     path = os.pathsep.join((str(engine.binary.parent), os.environ.get("PATH", os.defpath)))
     aimed = {} if target is None else {VARIABLE: encode(target)}
+    aimed |= {"KUBECONFIG": str(target.kubeconfig)} if isinstance(target, Cluster) else {CONTEXT_VARIABLE: CONTEXT}
+    aimed |= {ACCOUNT_VARIABLE: ACCOUNT}
     return (
         kept
         | aimed

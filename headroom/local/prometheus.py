@@ -1,26 +1,23 @@
 """Prometheus and promtool, built from a pinned Go module, and a server on loopback over data of one's own."""
 
-import hashlib
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.local.cluster.lock import held
 from headroom.local.errors import ToolFailed
-from headroom.local.gobuild import go_build
+from headroom.local.goprograms import ensure_programs
 from headroom.local.paths import Paths
 
-_MODULE = Path(__file__).with_suffix("")
 _PACKAGE = "github.com/prometheus/prometheus/cmd"
 _PROGRAMS = ("prometheus", "promtool")
-# Without the discovery of every cloud half as much is compiled; without builtinassets no web page is needed.
-_FLAGS = ("-tags", "remove_all_sd", "-ldflags", "-s -w")
+# Of the discoveries only Kubernetes': with every cloud's twice as much is compiled. Without builtinassets no web page is needed.
+_FLAGS = ("-tags", "remove_all_sd,enable_kubernetes_sd", "-ldflags", "-s -w")
 _READY_S, _END_S, _POLL_S = 60.0, 10.0, 0.05
 
 
@@ -46,18 +43,8 @@ def ensure_prometheus(paths: Paths, progress: Callable[[str], None]) -> Programs
 
     Two callers at once build once. Raises ToolMissing without Go, ToolFailed where a build fails.
     """
-    digest = hashlib.sha256(repr(_FLAGS).encode())
-    for name in ("go.mod", "go.sum"):
-        digest.update((_MODULE / name).read_bytes())
-    cache = paths.cache / "prometheus"
-    programs = Programs(cache / digest.hexdigest()[:16])
-    if all((programs.folder / name).exists() for name in _PROGRAMS):
-        return programs
-    with held(cache / "lock", lambda: progress("waiting for another process that builds Prometheus")):
-        for name in _PROGRAMS:
-            if not (programs.folder / name).exists():
-                go_build(_MODULE, f"{_PACKAGE}/{name}", programs.folder / name, _FLAGS, progress)
-    return programs
+    packages = {name: f"{_PACKAGE}/{name}" for name in _PROGRAMS}
+    return Programs(ensure_programs("prometheus", packages, paths, progress, _FLAGS))
 
 
 def write_blocks(programs: Programs, openmetrics: Path, data: Path) -> None:
@@ -73,20 +60,24 @@ def write_blocks(programs: Programs, openmetrics: Path, data: Path) -> None:
 
 
 @contextmanager
-def serving(programs: Programs, data: Path, folder: Path) -> Iterator[str]:
+def serving(
+    programs: Programs, data: Path, folder: Path, configured: str = "global: {}\n", flags: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield the URL of a server over a data folder, on a free port of 127.0.0.1; it ends with the block.
 
-    Configuration and log stand in `folder`. Raises ToolFailed where it does not become ready within a minute.
+    Configuration and log stand in `folder`; `flags` are more of the server's own. Raises ToolFailed where it does not
+    become ready within a minute.
     """
     configuration, log = folder / "prometheus.yml", folder / "prometheus.log"
-    configuration.write_text("global: {}\n", encoding="utf-8")
+    configuration.write_text(configured, encoding="utf-8")
     address = f"127.0.0.1:{_free_port()}"
-    command = (
+    command: tuple[str | Path, ...] = (
         programs.prometheus,
         f"--config.file={configuration}",
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=100y",
         f"--web.listen-address={address}",
+        *flags,
     )
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder) as server:
         try:

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "HEADROOM_TARGET"
+ACCOUNT_VARIABLE = "HEADROOM_STANDIN_ACCOUNT"
+CONTEXT_VARIABLE = "HEADROOM_STANDIN_CONTEXT"
+ACCOUNT = "0" * 32
+"""The Cloudflare account that the stand-in's folders stand for."""
+CONTEXT = "headroom"
+"""The context that a folder in a cluster's place stands for; the local control plane's kubeconfig has the same."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class NodeShape:
     pods: int = 110
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+    devices: Mapping[str, int] = field(default_factory=dict)
+    """Extended resources, such as nvidia.com/gpu."""
 
 
 def ensure_nodes(kubeconfig: Path, nodes: Sequence[NodeShape]) -> None:
@@ -81,7 +83,8 @@ def _remove(api: Api, node: str) -> None:
 
 def _manifest(node: NodeShape) -> Object:
     key, value = NODE_ANNOTATION
-    room = {"cpu": node.cpu, "memory": node.memory, "pods": str(node.pods)}
+    devices = {name: str(count) for name, count in node.devices.items()}
+    room = {"cpu": node.cpu, "memory": node.memory, "pods": str(node.pods), **devices}
     manifest: Object = {
         "apiVersion": "v1",
         "kind": "Node",

@@ -1,0 +1,1 @@
+"""What watches the stack: metrics, rules, alerts, dashboards and the autoscaler's metric."""
