@@ -27,6 +27,8 @@ MIGRATIONS = (Migration("v1", ("TenantGate", "Pool", "CallSession")),)
 class Shield(Source):
     """What one address, and one tenant at one location, may ask for before anything is counted: against floods, not a cap."""
 
+    namespace: int = Field(default=1001, gt=0)
+    """The number of the binding's counters; scripts of one account with the same number share them."""
     requests: PositiveAmount = 600
     period: Annotated[Literal[10, 60], Field()] = 60
     """Seconds over which they are counted; the binding knows these two (Cloudflare docs, rate limit binding)."""

@@ -11,34 +11,38 @@ PROVIDERS = "pulumi:providers:"
 
 
 class Component(pulumi.ComponentResource):
-    """A component of the blueprint with everything below it."""
+    """A component of the blueprint, with the claims that it stands for."""
 
-    def __init__(self, rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> None:
-        super().__init__(rendered.type, rendered.name, dict(rendered.props), _options(rendered, made))
-        made[rendered.name] = self
-        for child in blueprint.children(rendered.name):
-            register(child, blueprint, made)
-        # A stack policy sees of a component only what it registered.
-        self.register_outputs(dict(rendered.props))
+    def __init__(self, rendered: Rendered, options: pulumi.ResourceOptions) -> None:
+        super().__init__(rendered.type, rendered.name, dict(rendered.props), options)
 
 
-def register(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> None:
-    """Register one rendered resource, and all below it, exactly as the blueprint has it.
+def register(blueprint: Blueprint) -> dict[str, pulumi.Resource]:
+    """Register a blueprint, exactly and in its order, and return what was registered by name.
 
-    `made` holds what is registered so far by name, and gains what is registered now.
+    In that order everything stands before what names it, wherever in the tree of components the two are.
     """
+    made: dict[str, pulumi.Resource] = {}
+    for rendered in blueprint:
+        made[rendered.name] = _registered(rendered, blueprint, made)
+    for rendered in blueprint:
+        component = made[rendered.name]
+        if isinstance(component, Component):
+            # A stack policy sees of a component only what it registered.
+            component.register_outputs(dict(rendered.props))
+    return made
+
+
+def _registered(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> pulumi.Resource:
+    options = _options(rendered, made)
     if rendered.is_component:
-        Component(rendered, blueprint, made)
-        return
+        return Component(rendered, options)
     inputs = {key: _resolved(value, made) for key, value in rendered.props.items()}
     if rendered.type.startswith(PROVIDERS):
-        package = rendered.type.removeprefix(PROVIDERS)
-        made[rendered.name] = pulumi.ProviderResource(package, rendered.name, inputs, _options(rendered, made))
-        return
+        return pulumi.ProviderResource(rendered.type.removeprefix(PROVIDERS), rendered.name, inputs, options)
     # The SDK makes an attribute of each input; an output that is no input needs its place, which is not sent.
     outputs = {ref.output for ref in blueprint.references if ref.resource == rendered.name} - {"id"}
-    declared = dict.fromkeys(outputs) | inputs
-    made[rendered.name] = pulumi.CustomResource(rendered.type, rendered.name, declared, _options(rendered, made))
+    return pulumi.CustomResource(rendered.type, rendered.name, dict.fromkeys(outputs) | inputs, options)
 
 
 def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
@@ -53,6 +57,7 @@ def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.Res
         protect=rendered.options.protect or None,
         aliases=list(rendered.options.aliases) or None,
         provider=provider,
+        additional_secret_outputs=list(rendered.options.secret_outputs) or None,
         version=None if rendered.is_component else version(f"pulumi-{package}"),
     )
 

@@ -41,6 +41,8 @@ class Options:
     protect: bool = False
     aliases: tuple[str, ...] = ()
     provider: str | None = None
+    secret_outputs: tuple[str, ...] = ()
+    """Outputs that are kept secret, whatever the provider says of them."""
 
 
 @dataclass(frozen=True)

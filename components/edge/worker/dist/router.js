@@ -1,4 +1,4 @@
-// ../../../components/edge/worker/src/router.js
+// components/edge/worker/src/router.js
 var TRY_LATER = 1013;
 var router_default = {
   /**

@@ -1,7 +1,7 @@
-// ../../../components/edge/worker/src/places.js
+// components/edge/worker/src/places.js
 import { DurableObject } from "cloudflare:workers";
 
-// ../../../components/edge/worker/src/leases.js
+// components/edge/worker/src/leases.js
 var Leases = class {
   /** @param {SqlStorage} sql */
   constructor(sql) {
@@ -57,7 +57,7 @@ var Leases = class {
   }
 };
 
-// ../../../components/edge/worker/src/places.js
+// components/edge/worker/src/places.js
 var Places = class extends DurableObject {
   /**
    * @param {DurableObjectState} ctx
@@ -111,7 +111,7 @@ var TenantGate = class extends Places {
 var Pool = class extends Places {
 };
 
-// ../../../components/edge/worker/src/session.js
+// components/edge/worker/src/session.js
 import { DurableObject as DurableObject2 } from "cloudflare:workers";
 var RESTARTED = 1012;
 var TRY_LATER = 1013;
@@ -253,7 +253,7 @@ function header(request, name) {
   return value;
 }
 
-// ../../../components/edge/worker/src/sessions.js
+// components/edge/worker/src/sessions.js
 var sessions_default = {
   fetch() {
     return new Response("not found", { status: 404 });
