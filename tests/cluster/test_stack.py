@@ -11,14 +11,15 @@ import pytest
 
 from capacity import CapacityPlan
 from components.workloads.scaling import METRIC
-from headroom.cli.nodes import node_shapes
+from headroom.cli.nodes import ZONE, node_shapes
 from headroom.engine.run import Run
 from headroom.local.cluster.custom_metrics import served_metric
-from headroom.local.cluster.nodes import ensure_nodes
+from headroom.local.cluster.nodes import NodeShape, ensure_nodes
 from headroom.local.engine import ensure_engine
-from headroom.local.kubernetes.client import Api, connect
+from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from headroom.local.paths import paths
 from stacks.voice import render
+from tests.cluster.volumes import volume_driver
 from tests.environments import planned
 from tests.projects import Project, make_project
 
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.d
 
 PEAK = datetime.fromisoformat("2026-11-02T09:30:00-05:00")
 AFTER = datetime.fromisoformat("2026-11-02T11:30:00-05:00")
+LOCAL_PATH = "local-path"
+"""The class of volumes that k3s brings."""
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +41,16 @@ def plan() -> CapacityPlan:
 def deployed(kubeconfig: Path, plan: CapacityPlan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Run]]:
     """Prod, deployed through engine, pack and stand-in to the real API server."""
     ensure_nodes(kubeconfig, node_shapes(plan))
+    api = connect(kubeconfig)
+    api.apply(f"/apis/storage.k8s.io/v1/storageclasses/{LOCAL_PATH}", _class(LOCAL_PATH))
     project = make_project(tmp_path_factory.mktemp("prod"), ensure_engine(paths(), print), kubeconfig)
-    yield project, project.run("up", "prod")
+    with volume_driver(kubeconfig):
+        yield project, project.run("up", "prod")
     project.run("destroy", "prod", pack=False)
+    for kind in ("persistentvolumeclaims", "persistentvolumes"):
+        for found in api.get(f"/api/v1/{kind}")["items"]:
+            space = found["metadata"].get("namespace")
+            api.delete(f"/api/v1/{f'namespaces/{space}/' if space else ''}{kind}/{found['metadata']['name']}")
     ensure_nodes(kubeconfig, ())
 
 
@@ -73,15 +83,63 @@ def test_a_second_up_changes_nothing(deployed: tuple[Project, Run]) -> None:
     assert (again.code, set(again.events.changes)) == (0, {"same"})
 
 
-def test_every_pod_is_scheduled_at_maximum_replicas(deployed: tuple[Project, Run], plan: CapacityPlan, api: Api) -> None:
-    """With every autoscaler at its maximum the real scheduler finds room for every pod on the plan's nodes."""
+@pytest.fixture
+def at_maximum(deployed: tuple[Project, Run], plan: CapacityPlan, api: Api) -> Iterator[None]:
+    """Every autoscaler at its maximum."""
     assert deployed[1].code == 0
     for vertical in plan.live:
         _patch_floor(api, vertical.name, vertical.scaling.maximum)
-    expected = {vertical.name: vertical.scaling.maximum for vertical in plan.live} | {"after-hours": 2}
-    _eventually(lambda: {name: len(_ready_pods(api, name)) for name in expected} == expected)
+    yield
     for vertical in plan.live:
         _patch_floor(api, vertical.name, vertical.scaling.baseline)
+
+
+@pytest.mark.usefixtures("at_maximum")
+def test_every_pod_is_scheduled_at_maximum_replicas(plan: CapacityPlan, api: Api) -> None:
+    """With every autoscaler at its maximum the real scheduler finds room for every pod of the stack on the plan's nodes."""
+    expected = _expected(plan, {pool.name: pool.nodes for pool in plan.pools})
+    assert len(expected) > 20
+    _all_run(api, expected)
+
+
+@pytest.mark.usefixtures("at_maximum")
+@pytest.mark.parametrize("pool", ["general", "gpu"])
+def test_every_pod_is_scheduled_without_a_node(plan: CapacityPlan, api: Api, kubeconfig: Path, pool: str) -> None:
+    """Whichever pool loses a node, its pods find room on the others, and nothing else moves."""
+    kept = [shape for shape in node_shapes(plan) if shape.name != f"{pool}-1"]
+    _found_on(api, kubeconfig, plan, kept)
+
+
+@pytest.mark.usefixtures("at_maximum")
+@pytest.mark.parametrize("zone", ["zone-1", "zone-2", "zone-3"])
+def test_every_pod_is_scheduled_without_a_zone(plan: CapacityPlan, api: Api, kubeconfig: Path, zone: str) -> None:
+    """Whichever zone is lost, with machines of every pool, all pods find room in the others."""
+    kept = [shape for shape in node_shapes(plan) if shape.labels[ZONE] != zone]
+    assert len(kept) < len(node_shapes(plan)) - 1
+    _found_on(api, kubeconfig, plan, kept)
+
+
+def test_volumes_of_health_data_are_claimed_by_their_vertical_alone(deployed: tuple[Project, Run], api: Api) -> None:
+    """The API server refuses a claim of healthcare's class elsewhere, and of another class in its namespace."""
+    assert deployed[1].code == 0
+    for namespace, volumes, allowed in (
+        ("healthcare", "phi-healthcare", True),
+        ("healthcare", "replicated", False),
+        ("salon", "phi-healthcare", False),
+        ("salon", "replicated", True),
+    ):
+        spec = {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": volumes,
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "notes"}, "spec": spec}
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/notes"
+        if allowed:
+            api.apply(path, claim, dry_run=True)
+        else:
+            with pytest.raises(Refused, match="health data lies on volumes of its own vertical"):
+                api.apply(path, claim, dry_run=True)
 
 
 def test_the_prescale_program_sets_and_restores_the_floor(
@@ -115,6 +173,55 @@ def test_the_prescale_account_may_touch_nothing_else(
     refused = _program(api, kubeconfig, "sales", tmp_path)("salon", PEAK)
     assert refused.returncode == 1
     assert "403" in refused.stderr
+
+
+def _found_on(api: Api, kubeconfig: Path, plan: CapacityPlan, kept: list[NodeShape]) -> None:
+    """Prove that all pods run on some of the plan's nodes, from all of them running on all; bring the nodes back."""
+    _all_run(api, _expected(plan, {pool.name: pool.nodes for pool in plan.pools}))
+    try:
+        ensure_nodes(kubeconfig, kept)
+        left = {pool.name: sum(shape.labels["headroom.dev/pool"] == pool.name for shape in kept) for pool in plan.pools}
+        _all_run(api, _expected(plan, left))
+    finally:
+        ensure_nodes(kubeconfig, node_shapes(plan))
+
+
+def _all_run(api: Api, expected: dict[str, int]) -> None:
+    deadline = time.monotonic() + 90
+    while short := _short(api, expected):
+        assert time.monotonic() < deadline, f"ready and expected: {short}"
+        time.sleep(0.5)
+
+
+def _expected(plan: CapacityPlan, nodes: dict[str, int]) -> dict[str, int]:
+    """Return how many pods of each workload must be ready, by the path of the workload."""
+    most = {vertical.name: vertical.scaling.maximum for vertical in plan.live}
+    expected = {}
+    for resource in render(plan):
+        kind = resource.type.rpartition(":")[2]
+        if kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            metadata, spec = resource.props["metadata"], resource.props["spec"]
+            if kind == "DaemonSet":
+                pods = nodes[spec["template"]["spec"]["nodeSelector"]["headroom.dev/pool"]]
+            else:
+                pods = spec["replicas"] if "replicas" in spec else most[metadata["name"]]
+            expected[f"/apis/apps/v1/namespaces/{metadata['namespace']}/{kind.lower()}s/{metadata['name']}"] = pods
+    return expected
+
+
+def _short(api: Api, expected: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """Return the workloads without exactly their ready pods: how many there are, how many there must be."""
+    found = {}
+    for path in expected:
+        status = api.get(path)["status"]
+        found[path] = int(status.get("numberReady" if "/daemonsets/" in path else "readyReplicas", 0))
+    return {path: (found[path], pods) for path, pods in expected.items() if found[path] != pods}
+
+
+def _class(name: str) -> Object:
+    """Return the class of volumes that k3s brings."""
+    body = {"provisioner": "rancher.io/local-path", "volumeBindingMode": "WaitForFirstConsumer"}
+    return {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}, **body}
 
 
 def _hpa(name: str) -> str:

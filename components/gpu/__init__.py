@@ -1,0 +1,1 @@
+"""Self-hosted speech and language models on GPUs."""
