@@ -1,9 +1,9 @@
-# Everything stays in this clone: .venv/, .headroom/ and, where asked for, .venv-bench/ and .venv-warehouse/ (all ignored by git), but for the package managers' own caches.
+# Everything stays in this clone: .venv/, .headroom/ and, where asked for, .venv-bench/, .venv-checkov/ and .venv-warehouse/ (all ignored by git), but for the package managers' own caches.
 PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-calibrate test-cluster test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
+.PHONY: help setup up test test-calibrate test-cluster test-parts test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -14,14 +14,23 @@ setup: ## the Python environment, by hash
 up: setup ## from call history to a deployed stack and a refused one (CLUSTER=1: on a real control plane)
 	@$(BIN)/headroom tour $(if $(CLUSTER),--cluster)
 
-test: setup ## the tests, but for those on the control plane, on warehouses and on Prometheus
-	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/warehouse --ignore tests/calibrate_long $(PYTEST)
+test: setup ## the tests, but for those on the control plane, on the servers of the parts, on warehouses and on Prometheus
+	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/parts --ignore tests/warehouse --ignore tests/calibrate_long $(PYTEST)
 
 test-calibrate: setup ## the tests of calibration on a real Prometheus (builds it the first time), and of its intervals
 	@$(BIN)/python -m pytest tests/calibrate_long $(PYTEST)
 
 test-cluster: setup ## the tests on a real control plane (builds it the first time)
 	@$(BIN)/python -m pytest tests/cluster $(PYTEST)
+
+test-parts: setup .venv-checkov/stamp ## the tests of what is rendered, by the programs that will read it (npm packages by their lock files)
+	@for folder in $(dir $(wildcard tests/parts/*/package-lock.json)); do npm ci --prefix $$folder --no-audit --no-fund --silent; done
+	@PATH="$$PATH:$(CURDIR)/.venv-checkov/bin" $(BIN)/python -m pytest tests/parts $(PYTEST)
+
+.venv-checkov/stamp: requirements/checkov.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r requirements/checkov.txt
+	@touch $@
 
 test-warehouse: setup .venv-warehouse/stamp ## the tests of the extra [warehouse], on DuckDB and Spark (needs Java)
 	@.venv-warehouse/bin/python -m pytest tests/warehouse $(PYTEST)
@@ -57,6 +66,7 @@ schema: setup ## rewrite stacks/spec.schema.json
 lock: setup ## pin the packages anew, with hashes
 	@$(COMPILE) --extra dev pyproject.toml -o requirements/lock.txt
 	@$(COMPILE) --extra warehouse pyproject.toml requirements/warehouse.in -o requirements/warehouse.txt
+	@$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 
 cluster-up: setup ## etcd, API server, scheduler, controllers and kwok on loopback
 	@$(BIN)/python -m headroom.local.cluster up
@@ -67,6 +77,6 @@ cluster-down: setup ## end them
 cluster-status: setup ## what runs, where
 	@$(BIN)/python -m headroom.local.cluster status || [ $$? -eq 3 ] # stopped is a status too
 
-clean: ## remove .venv, .venv-bench, .venv-warehouse and .headroom
+clean: ## remove .venv, .venv-bench, .venv-checkov, .venv-warehouse and .headroom
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m headroom.local.cluster down; fi
-	@rm -rf .venv .venv-bench .venv-warehouse .headroom
+	@rm -rf .venv .venv-bench .venv-checkov .venv-warehouse .headroom

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pulumi
 
+from headroom.engine.definitions import missing_definitions
+from headroom.engine.target import wrong_target
 from headroom.located import BadInput
 from policies.adapters.program import judge_blueprint, refusal
 from stacks.reading import floors_path, given_day, lock_path, plan_environment
@@ -21,5 +23,15 @@ blueprint = render(plan)
 verdict = judge_blueprint(blueprint, lock_path(environment, root), floors_path(root), plan.as_of)
 if verdict.refused:
     raise pulumi.RunError(refusal(verdict))
+if wrong := wrong_target(plan.target, f"stacks/Pulumi.{environment}.yaml", os.environ):
+    elsewhere = "\n".join(["This would not go where it belongs. Nothing was touched.", *(f"  {problem}" for problem in wrong)])
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(elsewhere)
+    pulumi.log.warn(elsewhere)
+if missing := missing_definitions(blueprint, os.environ):
+    undefined = "\n".join(["Its custom resources are not defined. Nothing was touched.", *(f"  {line}" for line in missing)])
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(undefined)
+    pulumi.log.warn(undefined)
 deploy(blueprint)
 pulumi.export("headroom", {vertical.name: round(vertical.headroom, 4) for vertical in plan.live})

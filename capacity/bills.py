@@ -33,7 +33,7 @@ class SelfHosting:
 
 
 def costs(spec: Spec, path: LoadPath, pools: Sequence[PoolPlan], blocking: Mapping[str, float]) -> tuple[Cost, ...]:
-    """Return the month of each vertical, of idle machines and, last, of all.
+    """Return the month of each vertical, of pools that only other parts stand on, of idle machines and, last, of all.
 
     `blocking` is the share of calls that each live vertical blocks at its peak; taken for every hour, it bounds the cost of
     blocked calls from above.
@@ -49,7 +49,13 @@ def costs(spec: Spec, path: LoadPath, pools: Sequence[PoolPlan], blocking: Mappi
         blocked = _blocked(mean, path.mean_calls.get(name), blocking[name], _amount(spec.blocked_call_cost))
         return vertical_cost(name, bills[vertical.pool], mean, per_minute, blocked)
 
-    parts = (*(cost(name) for name in spec.verticals), idle_cost(bills.values()))
+    # The machines of parts alone, such as GPUs: neither a vertical's nor idle.
+    beside = [
+        vertical_cost(name, bill, 0.0, 0.0, 0.0)
+        for name, bill in ((_beside(pool), bills[pool]) for pool in bills)
+        if name in bill.shares
+    ]
+    parts = (*(cost(name) for name in spec.verticals), *beside, idle_cost(bills.values()))
     return (*parts, whole_cost(parts))
 
 
@@ -106,9 +112,15 @@ def _bill(pool: PoolPlan, price: Price | None) -> PoolBill:
             continue
         vertical = pod.name.removesuffix("-prescale")
         asked[vertical] = asked.get(vertical, 0.0) + one * pod.count
+    if parts and not asked:
+        return PoolBill(pool.nodes, _amount(price), {_beside(pool.name): 1.0})
     whole = max(pool.nodes * given - parts, sum(asked.values()))
     shares = {vertical: amount / whole for vertical, amount in asked.items()} if whole else {}
     return PoolBill(pool.nodes, _amount(price), shares)
+
+
+def _beside(pool: str) -> str:
+    return f"pool {pool}"
 
 
 def _amount(price: Price | None) -> Money:

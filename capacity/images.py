@@ -29,6 +29,8 @@ class Images(Frozen):
     executors: Image | None = None
     """Of the tool executors."""
     prometheus: Image | None = None
+    state_metrics: Image | None = None
+    """kube-state-metrics: what the API server knows of pods, nodes and autoscalers."""
     adapter: Image | None = None
     """prometheus-adapter: serves the autoscaler's metric."""
     alertmanager: Image | None = None
@@ -37,3 +39,5 @@ class Images(Frozen):
     """OpenTelemetry collector."""
     device_plugin: Image | None = None
     """NVIDIA's, for GPU pools."""
+    ulimit_adjuster: Image | None = None
+    """containerd's NRI plugin that sets the open files of a pod. Left out: a pod has those of its node's k3s."""

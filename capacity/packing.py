@@ -21,6 +21,8 @@ class PodRequest:
     cpu_cores: float
     memory_bytes: int
     count: int = 1
+    apart: bool = False
+    """Whether no two of them may stand on one node."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class PoolPlan:
     """The machines of one pool, with every autoscaler at its maximum."""
 
     name: str
+    spec: Pool
     node: Allocatable
     pods: tuple[PodRequest, ...]
     nodes: int
@@ -111,6 +112,7 @@ def plan_pool(name: str, pool: Pool, deployed: Sequence[Deployed], path: LoadPat
     beside = () if worst is None else (moving[worst],)
     return PoolPlan(
         name=name,
+        spec=pool,
         node=node,
         pods=pods,
         nodes=nodes.count,
@@ -194,7 +196,9 @@ def _needed(
     in_rollout = {vertical: pack((*pods, beside), node).nodes for vertical, beside in moving.items()}
     worst = max(in_rollout, key=lambda vertical: in_rollout[vertical], default=None)
     most = in_rollout[worst] if worst is not None else 0
-    return nodes_needed(pack(pods, node).nodes, most, survive=pool.survive, zones=pool.zones), worst
+    needed = nodes_needed(pack(pods, node).nodes, most, survive=pool.survive, zones=pool.zones)
+    # While a node is gone, the pod that must stand apart from all others waits for it.
+    return max(needed, *(pod.count for pod in pods if pod.apart), 0), worst
 
 
 def _short_on(pool: Pool, nodes: Nodes, deployed: Sequence[Deployed], path: LoadPath) -> date | None:

@@ -4,6 +4,8 @@ from pydantic import Field
 
 from capacity.edge import Scripts
 from capacity.figures import Frozen, Name
+from capacity.machines import Servers
+from capacity.observability import Observability
 from capacity.sizing.bus import BusSection
 from capacity.sizing.carrier import Carrier
 from capacity.sizing.gateway import GatewaySection
@@ -13,6 +15,7 @@ from capacity.sizing.objects import AdmissionGate, SessionObject
 from capacity.sizing.tools import ExecutorsSection
 from capacity.sizing.tunnel import Tunnel
 from capacity.sizing.turn import Relay
+from capacity.storage import StorageClass
 
 
 class Edge(Frozen):
@@ -38,8 +41,15 @@ class StackSections(Frozen):
     latency: Latency | None = None
     gpu: dict[Name, GpuService] = Field(default_factory=dict)
     """Self-hosted models, each on GPUs of its own."""
+    servers: Servers | None = None
+    """The cluster's own machines. Left out: the cluster is there, and nothing is rendered of its machines."""
     gateway: GatewaySection | None = None
     """What their requests pass, limited by the plans that are sold."""
+    storage: dict[Name, StorageClass] = Field(default_factory=dict)
+    """Classes of volumes that the stack brings; others must be on the cluster. A vertical with health data has its own."""
+
+    observability: Observability | None = None
+    """Left out: nothing is watched, and the autoscalers' metric is served by somebody else."""
 
     @property
     def carrying_calls(self) -> tuple[str, ...]:

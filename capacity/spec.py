@@ -11,6 +11,7 @@ from capacity.cells.places import Cells
 from capacity.figures import Frozen, Name, Price, Source
 from capacity.images import Image, Images
 from capacity.lock import Zone
+from capacity.machines import Daemons, Karpenter, Kernel, Provision
 from capacity.measured import Measured
 from capacity.onboarding import Customer
 from capacity.providers.limits import Providers
@@ -23,6 +24,7 @@ from capacity.sizing.pods import Port, Probes
 from capacity.sizing.queue import QueueSection
 from capacity.sizing.sockets import SocketsSection
 from capacity.sizing.workers import WorkersSection
+from capacity.storage import shared_storage
 from capacity.target import Target
 from capacity.uncertain.interval import Interval
 from capacity.uncertain.varied import check
@@ -177,6 +179,22 @@ class Pool(Source):
     """How long more of them take to get."""
     price_per_node_hour: Price | None = None
     """Left out: unknown, and so is every cost that needs it."""
+    kernel: Kernel = Kernel()
+    daemons: Daemons = Daemons()
+    provision: Provision = "static"
+    """Whether its machines are there, or Karpenter makes them."""
+    karpenter: Karpenter | None = None
+
+    @model_validator(mode="after")
+    def _made_by_somebody(self) -> Self:
+        if (self.provision == "karpenter") != (self.karpenter is not None):
+            raise ValueError(f"provision is {self.provision}, and karpenter is {'given' if self.karpenter else 'not given'}")
+        for kind in () if self.karpenter is None else self.karpenter.types:
+            if kind.cpu < self.cpu or kind.memory < self.memory or kind.gpus < (self.gpus or 0):
+                raise ValueError(
+                    f"karpenter.types: {kind.name} is smaller than the machines of the pool, which the plan counts on"
+                )
+        return self
 
 
 class SessionCost(Source):
@@ -258,6 +276,8 @@ class Pins(Frozen):
 
 class _Workload(Frozen):
     image: Image
+    phi: bool = False
+    """Whether it sees protected health information: then it shares no storage, queue or account with one that does not."""
     pool: Name = "general"
     port: Port = 8080
     probes: Probes = Probes()
@@ -308,6 +328,18 @@ class QueueVertical(_Workload):
     queue: QueueSection | None = None
     """Left out: nothing is said of its memory and of what comes to it."""
 
+    @model_validator(mode="after")
+    def _limiter_above_the_workers(self) -> Self:
+        queue = self.queue
+        if queue is not None and queue.limiter is not None:
+            served, allowed = self.replicas * queue.concurrency / queue.job, queue.limiter.jobs / queue.limiter.within
+            if allowed < served:
+                raise ValueError(
+                    f"queue.limiter allows {allowed:g} jobs a second, the workers do {served:g}: they would stand idle and "
+                    "the queue would drain later than planned; raise it or take fewer workers"
+                )
+        return self
+
 
 class SoldPlan(Source):
     """A plan that tenants buy: sessions at once, capped, and maybe some of them guaranteed. It names no tenant."""
@@ -339,7 +371,18 @@ class Options(Frozen):
     """Pods of other sizes, by live vertical and name."""
 
 
-_IMAGE_OF = {"executors": "tools", "gateway": "gateway", "cloudflared": "edge.tunnel"}
+_IMAGE_OF = {
+    "executors": "tools",
+    "gateway": "gateway",
+    "cloudflared": "edge.tunnel",
+    "redis": "queues",
+    "redis_exporter": "queues",
+    "nats": "bus",
+    "nats_exporter": "bus",
+    "nats_tools": "bus",
+    "coturn": "turn",
+    **dict.fromkeys(("prometheus", "state_metrics", "adapter", "alertmanager", "grafana", "collector"), "observability"),
+}
 """What each image is for: the path of a section that cannot be without it."""
 
 
@@ -376,6 +419,17 @@ class Spec(StackSections):
     cells: Cells | None = None
     """Left out: the environment is one cluster. `headroom cells` divides one that is several."""
 
+    @property
+    def queues(self) -> dict[str, QueueSection] | None:
+        """The queues by their vertical; None where there is none."""
+        verticals = self.verticals.items()
+        return {name: one.queue for name, one in verticals if isinstance(one, QueueVertical) and one.queue is not None} or None
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The verticals that speak on the bus."""
+        return tuple(name for name, one in self.verticals.items() if one.kind == "nats")
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.as_of is not None and not self.example:
@@ -396,6 +450,7 @@ class Spec(StackSections):
             names.add(customer.name)
         self._parts_have_a_load(live)
         self._parts_can_run()
+        self._health_data_lies_apart()
         for section, known, named in (("pools", self.pools, self.options.shapes), ("live verticals", live, self.options.pods)):
             if unknown := sorted(named.keys() - set(known)):
                 what = "shapes" if section == "pools" else "pods"
@@ -424,6 +479,58 @@ class Spec(StackSections):
         for pool, pods in stack_pods(self):
             if pool not in self.pools:
                 raise ValueError(f"{pods.name}.pool: there is no pool {pool!r}; there are: {', '.join(self.pools)}")
+        if self.observability is not None and (unknown := sorted(self.observability.owners.keys() - self.verticals.keys())):
+            raise ValueError(f"observability.owners.{unknown[0]}: there is no vertical of that name")
+        self._models_have_gpus()
+        self._machines_hold()
+
+    def _models_have_gpus(self) -> None:
+        sharing: dict[str, str] = {}
+        for name, service in self.gpu.items():
+            where, server = f"gpu.{name}", service.server
+            if server is None:
+                continue
+            if self.pools[server.pod.pool].gpus is None:
+                raise ValueError(
+                    f"{where}.server.pod.pool: {server.pod.pool} is no GPU pool: say in pools.{server.pod.pool}.gpus how many"
+                )
+            if self.images.device_plugin is None:
+                raise ValueError(f"images.device_plugin: {where} runs on GPUs that it shows to the cluster, and there is none")
+            if sharing.setdefault(server.pod.pool, service.gpu.sharing) != service.gpu.sharing:
+                raise ValueError(f"{where}.gpu.sharing: other GPUs of the pool {server.pod.pool} are {sharing[server.pod.pool]}")
+
+    def _machines_hold(self) -> None:
+        from capacity.node_room import daemons_on, held_back  # it reads the pools of this module
+
+        for name, pool in self.pools.items():
+            cpu, memory = held_back(pool, self.images)
+            if daemons_on(pool, self.images) and (cpu < 0 or memory < 0):
+                raise ValueError(f"pools.{name}: reserved_cpu and reserved_memory are less than what its daemons ask for")
+            if pool.provision == "karpenter" and self.servers is None:
+                raise ValueError(f"pools.{name}.provision: new machines join the cluster of `servers`, which are not given")
+        if self.servers is not None and self.turn is not None and self.turn.region not in (None, self.servers.region):
+            raise ValueError(f"turn.region: is {self.turn.region}, and the cluster's machines stand in {self.servers.region}")
+
+    def _health_data_lies_apart(self) -> None:
+        phi = tuple(name for name, vertical in self.verticals.items() if vertical.phi)
+        speakers = tuple(name for name, vertical in self.verticals.items() if vertical.kind == "nats")
+        of_bus = next((name for name in speakers if name in phi), None)
+        if self.bus is not None and of_bus is not None and len(speakers) > 1:
+            others = ", ".join(name for name in speakers if name != of_bus)
+            raise ValueError(
+                f"bus: {of_bus} carries health data, and its servers' disks would keep that beside the data of {others}"
+            )
+        used = {
+            f"verticals.{name}.queue.storage_class": (vertical.queue.storage_class, name if vertical.phi else None)
+            for name, vertical in self.verticals.items()
+            if isinstance(vertical, QueueVertical) and vertical.queue is not None
+        }
+        if self.bus is not None:
+            used["bus.storage_class"] = (self.bus.storage_class, of_bus)
+        if self.observability is not None:
+            used["observability.storage_class"] = (self.observability.storage_class, None)
+        for fault in shared_storage(self.storage, phi, used):
+            raise ValueError(fault)
 
     def _edge_has_a_place(self) -> None:
         edge = self.edge
@@ -435,7 +542,7 @@ class Spec(StackSections):
     def _parts_have_a_load(self, live: list[str]) -> None:
         if not live and self.carrying_calls:
             raise ValueError(f"{self.carrying_calls[0]}: there is no live vertical whose calls it could carry")
-        if self.bus is not None and not any(self.verticals[name].kind == "nats" for name in live):
+        if self.bus is not None and not self.speakers:
             raise ValueError("bus: no vertical is of kind nats, so nobody speaks on it")
         if self.gateway is not None and not (self.gpu and self.plans):
             raise ValueError("gateway: it limits what plans ask of models on GPUs, and there are none of one or the other")

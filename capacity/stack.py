@@ -9,6 +9,7 @@ from capacity.lead_times import first_day, lead_time
 from capacity.load_path import LoadPath
 from capacity.loads import Load, UnknownStarts, load_on
 from capacity.lock import ForecastLock
+from capacity.observability import size_observability
 from capacity.parts import Part
 from capacity.plan import LivePlan, QueuePlan
 from capacity.pool_plan import PoolPlan
@@ -50,6 +51,7 @@ def stack_parts(
         *_latency(spec),
         *(part for one in live for part in _live(one, nodes[one.spec.pool], path)),
         *(part for one in verticals if isinstance(one, QueuePlan) for part in _queue(one, path)),
+        *_watching(spec, nodes.values()),
     )
 
 
@@ -261,3 +263,10 @@ def _queue(plan: QueuePlan, path: LoadPath) -> Iterator[Part]:
         return sizing, f"({arrivals} - {queue.workers} workers / {queue.job:g} s) x {load.busy:g} s, {said(load)}"
 
     yield _part(f"{plan.name} queue", f"{vertical}.queue", sized, path.lock, section.lead_time)
+
+
+def _watching(spec: Spec, pools: Iterable[PoolPlan]) -> Iterator[Part]:
+    if spec.observability is not None:
+        pods = sum(pod.count for pool in pools for pod in pool.pods)
+        sizing = size_observability(spec.observability, pods=pods, safe_utilisation=spec.margins.safe_utilisation)
+        yield Part("metrics", "observability", f"{pods} pods with every autoscaler at its maximum", sizing)

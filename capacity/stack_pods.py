@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from capacity.packing import PodRequest
 from capacity.sizing.pods import PodSize
+from capacity.sizing.queue import server_memory
 
 if TYPE_CHECKING:  # the spec checks by this module that each part's pool exists
     from capacity.spec import Spec
@@ -19,12 +20,21 @@ Placed = tuple[str, PodRequest]
 
 def stack_pods(spec: "Spec") -> tuple[Placed, ...]:
     """Return the pods of every part that a spec speaks of, but for those of its verticals."""
-    return (*_tools(spec), *_gateway(spec), *_tunnel(spec))
+    return (
+        *_tools(spec),
+        *_gateway(spec),
+        *_tunnel(spec),
+        *_queues(spec),
+        *_bus(spec),
+        *_turn(spec),
+        *_gpu(spec),
+        *_watching(spec),
+    )
 
 
-def placed(path: str, pod: PodSize, count: int) -> Placed:
+def placed(path: str, pod: PodSize, count: int, *, apart: bool = False) -> Placed:
     """Return pods of one size on their pool."""
-    return pod.pool, PodRequest(path, pod.cpu, pod.memory, count)
+    return pod.pool, PodRequest(path, pod.cpu, pod.memory, count, apart)
 
 
 def _tools(spec: "Spec") -> Iterator[Placed]:
@@ -40,4 +50,39 @@ def _gateway(spec: "Spec") -> Iterator[Placed]:
 def _tunnel(spec: "Spec") -> Iterator[Placed]:
     tunnel = spec.edge.tunnel
     if tunnel is not None:
-        yield placed("edge.tunnel.pod", tunnel.pod, tunnel.tunnels * tunnel.replicas)
+        for _ in range(tunnel.tunnels):
+            yield placed("edge.tunnel.pod", tunnel.pod, tunnel.replicas, apart=True)
+
+
+def _queues(spec: "Spec") -> Iterator[Placed]:
+    for name, queue in (spec.queues or {}).items():
+        memory = server_memory(queue) + queue.exporter.memory
+        yield spec.verticals[name].pool, PodRequest(f"verticals.{name}.queue", queue.cpu + queue.exporter.cpu, memory)
+
+
+def _bus(spec: "Spec") -> Iterator[Placed]:
+    bus = spec.bus
+    if bus is not None:
+        exporter = bus.exporter
+        yield bus.pod.pool, PodRequest("bus.pod", bus.pod.cpu + exporter.cpu, bus.pod.memory + exporter.memory, bus.servers)
+        yield bus.pod.pool, PodRequest("bus.exporter", exporter.cpu, exporter.memory, len(spec.speakers))
+
+
+def _turn(spec: "Spec") -> Iterator[Placed]:
+    if spec.turn is not None:
+        yield placed("turn.pod", spec.turn.pod, spec.turn.servers)
+
+
+def _gpu(spec: "Spec") -> Iterator[Placed]:
+    for name, service in spec.gpu.items():
+        if service.server is not None:
+            yield placed(f"gpu.{name}.server.pod", service.server.pod, service.count)
+
+
+def _watching(spec: "Spec") -> Iterator[Placed]:
+    if spec.observability is not None:
+        for name, servers in spec.observability.servers.items():
+            # KEDA asks Prometheus by itself.
+            if name == "adapter" and spec.scaling.autoscaler == "keda":
+                continue
+            yield placed(f"observability.{name}.pod", servers.pod, servers.pods)

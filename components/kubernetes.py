@@ -7,6 +7,8 @@ from headroom.blueprint import Options, Rendered
 
 DOMAIN = "headroom.dev"
 """The prefix of our labels and annotations."""
+HEALTH_DATA = f"{DOMAIN}/phi"
+"""The label of a namespace whose workloads handle health data; its value is the vertical that the data is of."""
 
 
 def kubernetes_object(

@@ -1,4 +1,4 @@
-"""What the pods of every part have alike: no privileges, a read-only root, probes on their own port, places far apart."""
+"""What the pods of every part have alike: no privileges, a read-only root, probes on a port apart, and distance."""
 
 import math
 from collections.abc import Mapping

@@ -44,6 +44,12 @@ class Serving:
     egress: Sequence[Peer]
     files: Mapping[str, str] = field(default_factory=dict)
     """The data of a ConfigMap of the part's name; its folder in the container is /etc/headroom."""
+    devices: Mapping[str, int] = field(default_factory=dict)
+    """Extended resources of a pod, such as GPUs."""
+    runtime_class: str | None = None
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    more_labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the pods, beside those by which they are found."""
 
 
 def serving_resources(part: Serving) -> list[Rendered]:
@@ -80,7 +86,7 @@ def _deployment(part: Serving) -> dict[str, Any]:
         "image": part.image,
         "env": [{"name": name, "value": value} for name, value in part.environment.items()],
         "ports": ports(part.port, part.probes),
-        "resources": sized_as(part.pod),
+        "resources": _with_devices(sized_as(part.pod), part.devices),
         "securityContext": unprivileged(),
         "volumeMounts": [scratch_mount("app")],
         **asked(part.probes),
@@ -95,8 +101,10 @@ def _deployment(part: Serving) -> dict[str, Any]:
         # The plan keeps no room for a pod more than there are.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": part.unavailable}},
         "template": {
-            "metadata": {"labels": labels(part.name)},
+            "metadata": {"labels": {**labels(part.name), **part.more_labels}},
             "spec": {
+                **({} if part.runtime_class is None else {"runtimeClassName": part.runtime_class}),
+                **({"tolerations": [dict(one) for one in part.tolerations]} if part.tolerations else {}),
                 "serviceAccountName": part.name,
                 "automountServiceAccountToken": False,
                 "nodeSelector": {f"{DOMAIN}/pool": part.pod.pool},
@@ -108,3 +116,8 @@ def _deployment(part: Serving) -> dict[str, Any]:
             },
         },
     }
+
+
+def _with_devices(size: dict[str, Any], devices: Mapping[str, int]) -> dict[str, Any]:
+    counts = {name: str(count) for name, count in devices.items()}
+    return {bound: {**given, **counts} for bound, given in size.items()}

@@ -13,13 +13,40 @@ POD_SPECS = {
 """Types that run pods, and where each has its pod's specification."""
 
 KINDS = {
-    "kubernetes:apps/v1:Deployment": frozenset({"fastapi", "gateway", "nats", "pm2", "queue", "tools"}),
+    "kubernetes:apps/v1:Deployment": frozenset(
+        {"asr", "fastapi", "gateway", "llm", "nats", "placeholder", "pm2", "queue", "tools", "tts", "tunnel", "turn", "watch"}
+    ),
+    "kubernetes:apps/v1:StatefulSet": frozenset({"bus", "redis", "watch"}),
+    "kubernetes:apps/v1:DaemonSet": frozenset({"device-plugin", "ulimit-adjuster"}),
     "kubernetes:batch/v1:CronJob": frozenset({"prescale"}),
+    "kubernetes:batch/v1:Job": frozenset({"streams"}),
 }
 """The values of headroom.dev/kind that the other rules understand, for the types that they understand."""
 
 HARMLESS = frozenset(
     {
+        *(
+            f"cloudflare:index/{name[0].lower()}{name[1:]}:{name}"
+            for name in (
+                "DnsRecord",
+                "LoadBalancer",
+                "LoadBalancerPool",
+                "Queue",
+                "Ruleset",
+                "WorkersCustomDomain",
+                "WorkersKv",
+                "WorkersKvNamespace",
+                "WorkersScript",
+                "WorkersScriptSubdomain",
+                "ZeroTrustAccessApplication",
+                "ZeroTrustAccessPolicy",
+                "ZeroTrustAccessServiceToken",
+                "ZeroTrustTunnelCloudflared",
+                "ZeroTrustTunnelCloudflaredConfig",
+            )
+        ),
+        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy",
+        "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
         "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
         "kubernetes:core/v1:ConfigMap",
         "kubernetes:core/v1:Namespace",
@@ -27,9 +54,12 @@ HARMLESS = frozenset(
         "kubernetes:core/v1:Secret",
         "kubernetes:core/v1:Service",
         "kubernetes:core/v1:ServiceAccount",
+        "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass",
+        "kubernetes:karpenter.sh/v1:NodePool",
         "kubernetes:keda.sh/v1alpha1:ScaledObject",
         "kubernetes:networking.k8s.io/v1:Ingress",
         "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+        "kubernetes:node.k8s.io/v1:RuntimeClass",
         "kubernetes:policy/v1:PodDisruptionBudget",
         "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
         "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
@@ -37,6 +67,7 @@ HARMLESS = frozenset(
         "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
         "kubernetes:scheduling.k8s.io/v1:PriorityClass",
         "kubernetes:storage.k8s.io/v1:StorageClass",
+        "kubernetes:apiregistration.k8s.io/v1:APIService",
         "pulumi:pulumi:Stack",
     }
 )

@@ -50,6 +50,10 @@ class Project:
         """Return what was written to the directory target."""
         return sorted(str(file.relative_to(self.out)) for file in self.out.rglob("*") if file.is_file())
 
+    def cloudflare_files(self) -> list[Path]:
+        """Return the objects of the stand-in's Cloudflare account."""
+        return sorted((self.out.parent.parent / "cloudflare").rglob("*.json"))
+
 
 def make_project(folder: Path, engine: Engine, kubeconfig: Path | None = None) -> Project:
     """Return a fresh copy of the project in a folder; it deploys to a directory, or to the cluster given."""

@@ -54,6 +54,7 @@ def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans
         "customers": customers,
         "plans": dict(plans),
         "pools": pools,
+        "storage": {name: kept for name, kept in spec.storage.items() if kept.phi is None or kept.phi in verticals},
         "cells": None,
         "uncertain": {},
         "options": Options(),
@@ -86,6 +87,8 @@ def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
         for customer in document.get("customers", ())
         if customer["name"] in volumes
     ]
+    if "storage" in kept:
+        kept["storage"] = {name: document["storage"][name] for name in cell.storage}
     if cell.bus is None:
         kept.pop("bus", None)
     if cell.edge.admission_gate is None and "edge" in kept:

@@ -1,11 +1,11 @@
-"""What reads a server's own figures and gives them to Prometheus: a container beside the server."""
+"""The small container beside a server: what reads its figures for Prometheus, or sets it up and ends."""
 
 from capacity.figures import Frozen
 from capacity.units import Millicores, PositiveSize
 
 
 class Exporter(Frozen):
-    """What the container is given. Requests are the limits, so that all of it is guaranteed."""
+    """What it is given. Requests are the limits, so that all of it is guaranteed."""
 
     cpu: Millicores
     memory: PositiveSize

@@ -4,10 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from capacity.figures import Source
+from capacity.figures import Frozen, Name, Source
+from capacity.images import Image
 from capacity.sizing.claims import LongLead, said
+from capacity.sizing.pods import PodSize, Port, Probes
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole, whole_up
-from capacity.units import PositiveAmount, PositiveSize, Size
+from capacity.units import PositiveAmount, PositiveSize, Seconds, Size
 
 MEMORY_UTILISATION = 0.9
 """The share of a GPU's memory that is planned on; the rest is the driver's, fragments, and peaks of other kernels."""
@@ -76,11 +78,33 @@ class GpuPool(LongLead):
     """How many of them may be gone while the load is still held."""
 
 
+class GpuPodSize(PodSize):
+    """What the pod of one GPU asks of its node besides."""
+
+    pool: Name
+
+
+class ModelServer(Frozen):
+    """The program that serves a model: one pod a GPU."""
+
+    image: Image
+    """With the model's weights in it: a pod that must fetch them is no spare."""
+    pod: GpuPodSize
+    port: Port = 8000
+    probes: Probes = Probes.model_validate({"start": "300s"})
+    drain: Seconds = 120.0
+    """How long a pod that is to go gets for its streams to end."""
+    scratch: Size = 256 * 2**20
+    """Of /tmp: the only place that a pod may write to."""
+
+
 class GpuService(GpuPool):
     """The GPUs of one model that the spec names, and what comes to it."""
 
     share: float = Field(gt=0, le=1)
     """Of the live sessions, those that the model works on at once."""
+    server: ModelServer | None = None
+    """Left out: it is sized, and runs elsewhere."""
 
 
 def size_gpu(pool: GpuPool, *, sessions: float, safe_utilisation: float, scope: str = "gpu") -> Sizing:
@@ -95,7 +119,7 @@ def size_gpu(pool: GpuPool, *, sessions: float, safe_utilisation: float, scope: 
     hard_for("sessions", sessions, safe_utilisation)
     left = max(0, pool.count - pool.survive)
     by_memory, model = sessions_in_memory(pool), pool.model
-    one = min(pool.streams.value, by_memory) if by_memory is not None else pool.streams.value
+    one = streams_of_one(pool)
     safe_one = whole(one * safe_utilisation)
     count = whole_up(sessions / safe_one) + pool.survive if safe_one else 0
     remedy = raised(f"{scope}.count", pool.count, count, counted) if sessions else ""
@@ -139,6 +163,12 @@ def session_bytes(model: SpeechModel) -> int:
     cache = model.cache
     kept = kv_bytes_per_token(cache.attention) * cache.tokens * cache.sequences if cache is not None else 0
     return kept + model.audio_buffer
+
+
+def streams_of_one(pool: GpuPool) -> int:
+    """Return the sessions that one GPU serves at 100% of its tightest limit: in real time, and in memory."""
+    by_memory = sessions_in_memory(pool)
+    return pool.streams.value if by_memory is None else min(pool.streams.value, by_memory)
 
 
 def sessions_in_memory(pool: GpuPool) -> int | None:

@@ -205,8 +205,7 @@ def server_disk(queue: QueueFigures) -> int:
     A file of maxmemory grows until it is written anew; both stand until the new one is whole, and what comes meanwhile is
     appended too: base + growth + new base + at most as much appended.
     """
-    grown = 1 + REWRITE_AT_PERCENT / 100
-    return whole_up(2 * grown * queue.max_memory)
+    return -(-2 * queue.max_memory * (100 + REWRITE_AT_PERCENT) // 100)
 
 
 def fill_seconds(jobs: float, arrivals_per_second: float, served_per_second: float) -> float:

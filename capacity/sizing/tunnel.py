@@ -7,7 +7,7 @@ from pydantic import Field
 from capacity.figures import Source
 from capacity.shortfall import Shortfall
 from capacity.sizing.claims import GATHERED, LongLead, said
-from capacity.sizing.pods import PodSize, Port, pod_size
+from capacity.sizing.pods import PodSize, Probes, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole, whole_up
 from capacity.units import PositiveAmount, Seconds
 
@@ -21,6 +21,8 @@ class TunnelLimits(Source):
     least_descriptors: PositiveAmount
     most_grace: Seconds
     """The longest that a replica waits for its connections when it is told to stop."""
+    connections: int = Field(default=4, gt=0)
+    """That each replica opens to the vendor."""
 
 
 CLOUDFLARE_TUNNEL = TunnelLimits.model_validate(
@@ -35,6 +37,7 @@ CLOUDFLARE_TUNNEL = TunnelLimits.model_validate(
     }
 )
 
+LOOSE = Probes.model_validate({"port": 2000, "dead": "10m"})
 LEAST_REPLICAS = 2
 """One replica alone is gone with its node."""
 
@@ -55,7 +58,8 @@ class Tunnel(LongLead):
     """terminationGracePeriodSeconds of the replicas."""
     pod: PodSize = pod_size("4", "4GB")
     """Of one replica: what the vendor's capacity baseline gives to a host."""
-    metrics_port: Port = 2000
+    probes: Probes = LOOSE
+    """/ready answers while it has a connection to the edge. A restart for want of one would cut calls that still run."""
     limits: TunnelLimits = CLOUDFLARE_TUNNEL
 
 

@@ -11,20 +11,27 @@ from capacity.sizing.pods import PodSize, Port, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
 from capacity.units import Amount, PositiveAmount, Seconds
 
+DESCRIPTORS = 2
+"""Of one allocation."""
 COTURN_FIRST_PORT, COTURN_LAST_PORT = 49152, 65535
 """coturn's own range, docs/multiplex-peer.md and turnserver.conf; read in October 2026. One port is one allocation."""
 
 _WITHIN = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
     *("192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
-    *("::/128", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"),
+    *("::1/128", "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"),
 )
 """What no address of the Internet is in, by IANA's registries of special-purpose addresses (RFC 6890): a cluster's pods and
-services, its neighbours, the machine itself and its metadata service are all among them."""
+services, its neighbours, the machine itself and its metadata service are all among them. :: coturn denies itself."""
 
 
 def _network(text: str) -> str:
-    return str(ip_network(text))
+    network = ip_network(text)
+    if str(network[0]) == "::":
+        raise ValueError(
+            f"coturn reads a range that begins with :: as one without a beginning: {network} would be all of IPv4 too"
+        )
+    return str(network)
 
 
 def _address(text: str) -> str:
@@ -57,10 +64,12 @@ class Relay(LongLead):
     """coturn's total-quota, allocations of one server; 0 is no limit but the ports."""
     user_quota: Amount = 0
     """Allocations of one user on one server; 0 is no limit."""
+    descriptors: PositiveAmount = 65536
+    """Open files allowed to a server; it takes two for an allocation (coturn says so when it starts)."""
     listening_port: Port = 3478
     metrics_port: Port = 9641
     realm: str = Field(default="headroom", pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
-    """Of its users. Their names carry the day on which they end, their passwords are made with an operator's secret."""
+    """Of its users. Their names say until when they hold, their passwords are made with the secret that an operator gives."""
     nonce: Seconds = 600.0
     """After it a client must ask anew."""
     denied_peers: tuple[Network, ...] = _WITHIN
@@ -72,29 +81,43 @@ class Relay(LongLead):
     region: Name | None = None
     """Where the servers stand; GPUs that speak with callers should stand there too. Left out: nothing is said of it."""
     tls: bool = False
-    """Whether the port is spoken to by TLS and DTLS too, with the certificate that an operator puts beside it."""
+    """Whether it is spoken to by TLS and DTLS too, with the certificate that an operator puts beside it."""
+    tls_port: Port = 5349
+    drain: Seconds = 3600.0
+    """How long a server that is to go is left to the calls that it relays; new ones go to the others."""
     pod: PodSize = pod_size("2", "2Gi")
 
     @property
+    def grace_seconds(self) -> int:
+        """Seconds from the signal to end until a server is killed."""
+        return whole_up(self.drain) + 30
+
+    @property
     def bytes_per_allocation(self) -> int:
-        """Return max-bps of coturn: bytes a second of one allocation, each way."""
+        """What max-bps is: bytes a second of one allocation, each way."""
         return max(1, self.bits_per_relayed // self.ports_per_relayed // 8)
 
     @model_validator(mode="after")
     def _ports_in_order(self) -> Self:
         if self.first_port > self.last_port:
             raise ValueError(f"first_port {self.first_port} is above last_port {self.last_port}")
-        for name, port in (("listening_port", self.listening_port), ("metrics_port", self.metrics_port)):
+        own = {"listening_port": self.listening_port, "metrics_port": self.metrics_port, "tls_port": self.tls_port}
+        for name, port in own.items():
             if self.first_port <= port <= self.last_port:
                 raise ValueError(f"{name} {port} is one of the relay's ports, {self.first_port}-{self.last_port}")
         if 0 < self.user_quota < self.ports_per_relayed:
             raise ValueError(f"user_quota {self.user_quota} is less than the {self.ports_per_relayed} ports of one call")
         if self.calls_per_server == 0:
             raise ValueError(
-                f"a server of {self.ports} ports, {self.bandwidth} bit/s and a quota of {self.total_quota} relays no call: "
-                f"one needs {self.ports_per_relayed} ports and {self.bits_per_relayed} bit/s"
+                f"a server of {self.ports} ports, {self.descriptors} descriptors, {self.bandwidth} bit/s and a quota of "
+                f"{self.total_quota} relays no call: one needs {self.ports_per_relayed} ports and {self.bits_per_relayed} bit/s"
             )
         return self
+
+    @property
+    def allocations(self) -> int:
+        """Allocations of one server: a port and two descriptors each."""
+        return min(self.ports, self.descriptors // DESCRIPTORS)
 
     @property
     def ports(self) -> int:
@@ -104,8 +127,8 @@ class Relay(LongLead):
     @property
     def calls_per_server(self) -> int:
         """Relayed calls of one server, at 100% of its tightest limit."""
-        quota = self.total_quota or self.ports
-        return min(min(quota, self.ports) // self.ports_per_relayed, self.bandwidth // self.bits_per_relayed)
+        quota = self.total_quota or self.allocations
+        return min(min(quota, self.allocations) // self.ports_per_relayed, self.bandwidth // self.bits_per_relayed)
 
 
 def size_turn(relay: Relay, *, sessions: float, safe_utilisation: float, scope: str = "turn") -> Sizing:
@@ -126,6 +149,9 @@ def size_turn(relay: Relay, *, sessions: float, safe_utilisation: float, scope: 
         ("ports", relay.ports // per_call, f"{relay.ports} ports / {per_call}"),
         ("bandwidth", relay.bandwidth // relay.bits_per_relayed, f"{relay.bandwidth} bit/s / {relay.bits_per_relayed} bit/s"),
     ]
+    if relay.descriptors // DESCRIPTORS < relay.ports:
+        files = f"{relay.descriptors} descriptors / {DESCRIPTORS} an allocation / {per_call}"
+        bounds.append(("descriptors", relay.descriptors // DESCRIPTORS // per_call, files))
     if relay.total_quota:
         bounds.append(("quota", relay.total_quota // per_call, f"{relay.total_quota} allocations / {per_call}"))
     limits = [

@@ -4,9 +4,10 @@ from typing import Any
 
 from capacity.plan import CapacityPlan
 from components.kubernetes import kubernetes_object, namespace
-from headroom.blueprint import Rendered, canonical_json, digest
+from headroom.blueprint import Options, Rendered, canonical_json, digest
 
 ROOT = "voice"
+CLUSTER = "cluster"
 NAMESPACE = "headroom"
 
 
@@ -28,7 +29,17 @@ def root_resource(plan: CapacityPlan) -> Rendered:
         "tolerance": plan.scaling.tolerance,
         "plan": standing,
     }
-    return Rendered("headroom:stack:Voice", ROOT, claims)
+    return Rendered("headroom:stack:Voice", ROOT, claims, options=Options(provider=CLUSTER if plan.target else None))
+
+
+def cluster_provider(plan: CapacityPlan) -> list[Rendered]:
+    """Return the provider of everything in the cluster, bound to the context that the environment belongs to.
+
+    Nothing where the spec names none: then the provider takes what its caller is logged in to.
+    """
+    if plan.target is None:
+        return []
+    return [Rendered("pulumi:providers:kubernetes", CLUSTER, {"context": plan.target.kubernetes_context})]
 
 
 def plan_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:

@@ -55,7 +55,7 @@ def scaled_object(vertical: LivePlan, scaling: Scaling) -> Rendered:
                     "behavior": "currentReplicasIfHigher",
                 },
                 "advanced": {"horizontalPodAutoscalerConfig": {"name": name, "behavior": behavior(scaling)}},
-                "triggers": [sessions, *(_floor(window) for window in plan.windows)],
+                "triggers": [sessions, *(floor_trigger(window) for window in plan.windows)],
             }
         },
         parent=name,
@@ -63,7 +63,7 @@ def scaled_object(vertical: LivePlan, scaling: Scaling) -> Rendered:
     )
 
 
-def _floor(window: Window) -> dict[str, Any]:
+def floor_trigger(window: Window) -> dict[str, Any]:
     """Return the trigger that holds a window's floor from its lead to its end."""
     day = _MONDAY + timedelta(days=_DAYS.index(window.day))
     # A cron line has whole minutes: the floor stands a little early rather than late.

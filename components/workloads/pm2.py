@@ -24,5 +24,8 @@ def ecosystem(name: str, workers: Workers) -> str:
         "exec_mode": "fork" if one else "cluster",
         "kill_timeout": math.ceil(workers.kill_timeout * 1000),
         "max_memory_restart": workers.max_memory_restart,
+        # pm2-runtime hands on what processes write; a file of it beside would fill /tmp, and the pod would be evicted.
+        "out_file": "/dev/null",
+        "error_file": "/dev/null",
     }
     return json.dumps({"apps": [app]}, indent=2) + "\n"

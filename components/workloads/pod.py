@@ -5,12 +5,13 @@ from importlib.resources import files
 from typing import Any
 
 from capacity.plan import LivePlan, QueuePlan
-from capacity.spec import Pod
+from capacity.spec import Pod, Sidecar
 from capacity.units import format_bytes, format_cores
 from components.kubernetes import DOMAIN, labels, selected
 from components.pods import asked, ports, resources, scratch_mount, scratch_volume, spread, unprivileged, unprivileged_pod
+from components.servers import folder, from_secret
 from components.workloads import pm2
-from components.workloads.surroundings import Surroundings
+from components.workloads.surroundings import Broker, Surroundings
 
 SESSION_CONTAINER = "app"
 CHECK = "limits"
@@ -31,6 +32,7 @@ def pod_template(vertical: LivePlan | QueuePlan, around: Surroundings) -> dict[s
         "volumes": [
             scratch_volume(spec.pod.scratch),
             {"name": "program", "configMap": {"name": f"{name}-limits"}},
+            *({"name": broker.name, "configMap": {"name": broker.settings}} for broker in around.brokers),
             *([{"name": "pm2", "configMap": {"name": f"{name}-pm2"}}] if _ecosystem(vertical) else []),
         ],
     }
@@ -85,7 +87,7 @@ def _check(vertical: LivePlan | QueuePlan, image: str) -> dict[str, Any]:
         "command": command,
         "resources": _requested(vertical.spec.pod),
         "securityContext": unprivileged(),
-        "volumeMounts": [{"name": "program", "mountPath": "/program", "readOnly": True}],
+        "volumeMounts": [folder("program", "/program")],
     }
 
 
@@ -102,10 +104,10 @@ def _containers(vertical: LivePlan | QueuePlan, around: Surroundings) -> list[di
     container: dict[str, Any] = {
         "name": SESSION_CONTAINER,
         "image": spec.image,
-        "env": [*_environment(vertical), *(address.environment for address in around.calls)],
+        "env": [*_environment(vertical), *_called(around), *_logins(around.brokers)],
         "resources": _requested(spec.pod),
         "securityContext": unprivileged(),
-        "volumeMounts": [scratch_mount(SESSION_CONTAINER)],
+        "volumeMounts": [scratch_mount(SESSION_CONTAINER), *_settings(around.brokers)],
         **asked(spec.probes),
     }
     if isinstance(vertical, LivePlan):
@@ -115,26 +117,38 @@ def _containers(vertical: LivePlan | QueuePlan, around: Surroundings) -> list[di
     if _ecosystem(vertical):
         container["command"] = list(pm2.COMMAND)
         container["env"].append({"name": "PM2_HOME", "value": "/tmp/pm2"})  # noqa: S108  # a path in the container
-        container["volumeMounts"].append({"name": "pm2", "mountPath": pm2.FOLDER, "readOnly": True})
-    return [container, *(_sidecar(sidecar.name, sidecar.image, sidecar.cpu, sidecar.memory) for sidecar in spec.pod.sidecars)]
+        container["volumeMounts"].append(folder("pm2", pm2.FOLDER))
+    return [container, *(_sidecar(sidecar, around.brokers) for sidecar in spec.pod.sidecars)]
 
 
-def _sidecar(name: str, image: str, cpu_cores: float, memory_bytes: int) -> dict[str, Any]:
+def _sidecar(sidecar: Sidecar, brokers: tuple[Broker, ...]) -> dict[str, Any]:
     return {
-        "name": name,
-        "image": image,
-        "resources": resources(cpu_cores, memory_bytes),
+        "name": sidecar.name,
+        "image": sidecar.image,
+        "env": _logins(brokers),
+        "resources": resources(sidecar.cpu, sidecar.memory),
         "securityContext": unprivileged(),
-        "volumeMounts": [scratch_mount(name)],
+        "volumeMounts": [scratch_mount(sidecar.name), *_settings(brokers)],
     }
+
+
+def _called(around: Surroundings) -> list[dict[str, str]]:
+    telemetry = ({"name": name, "value": value} for name, value in around.telemetry.items())
+    return [*(address.environment for address in around.calls), *telemetry]
+
+
+def _logins(brokers: tuple[Broker, ...]) -> list[dict[str, Any]]:
+    return [from_secret(f"HEADROOM_{broker.name.upper()}_PASSWORD", broker.login, "password") for broker in brokers]
+
+
+def _settings(brokers: tuple[Broker, ...]) -> list[dict[str, Any]]:
+    return [folder(broker.name, f"/etc/headroom/{broker.name}") for broker in brokers]
 
 
 def _environment(vertical: LivePlan | QueuePlan) -> list[dict[str, str]]:
     values = {"HEADROOM_PROBE_PORT": vertical.spec.probes.port}
     if isinstance(vertical, QueuePlan):
         values["HEADROOM_QUEUE_DEPTH_CAP"] = vertical.spec.depth_cap
-        if vertical.queue is not None:
-            values["HEADROOM_QUEUE_CONCURRENCY"] = vertical.queue.concurrency
     else:
         values |= {
             "HEADROOM_MAX_SESSIONS": vertical.sessions_per_pod,

@@ -5,6 +5,7 @@ from typing import Any
 from capacity.plan import LivePlan, QueuePlan
 from components.kubernetes import (
     DOMAIN,
+    HEALTH_DATA,
     disruption_budget,
     kubernetes_object,
     labels,
@@ -30,9 +31,10 @@ def vertical_resources(vertical: LivePlan | QueuePlan, around: Surroundings, *, 
     if isinstance(vertical, LivePlan):
         ingress = [in_namespace(EDGE_NAMESPACE, vertical.spec.port), *ingress]
     egress = [WORLD, *(address.peer for address in around.calls)]
+    health = {HEALTH_DATA: name} if vertical.spec.phi else {}
     return [
         Rendered("headroom:workloads:Vertical", name, _claims(vertical), parent=parent),
-        namespace(name, resource=space, parent=name, labels={f"{DOMAIN}/vertical": name}),
+        namespace(name, resource=space, parent=name, labels={f"{DOMAIN}/vertical": name} | health),
         *network_policies(name, parent=name, space=space, ingress=ingress, egress=egress),
         service_account(f"{name}-account", name, name, parent=name, space=space),
         *(_config_map(name, file, data) for file, data in pod_files(vertical).items()),

@@ -44,7 +44,7 @@ def cells(
         fleet = plan_fleet(spec, spec.cells, lock, judged_day(spec, settings.as_of, datetime.now(UTC)))
         if write:
             for cell in fleet.cells:
-                for file in _written(environment, cell):
+                for file in written(environment, cell):
                     settings.say(f"wrote {file}")
         if settings.as_json:
             settings.answer({"environment": environment, **fleet.document()})
@@ -57,19 +57,20 @@ def _short(fleet: "FleetPlan") -> bool:
     return bool(fleet.shortfalls) or any(cell.shortfalls for cell in fleet.cells)
 
 
-def _written(environment: str, cell: "CellPlan") -> tuple[Path, Path]:
-    """Write a cell's spec and lock, and return their paths; nothing else in a file that was there before is kept."""
+def written(environment: str, cell: "CellPlan", root: Path | None = None) -> tuple[Path, Path]:
+    """Write a cell's spec and lock, and return their paths in the project; what was in the files before is lost."""
     import yaml
 
     from capacity.cells.division import cell_document
     from headroom.forecast.lock import write_lock
     from stacks.reading import ROOT, SPEC_KEY, lock_path, read_spec_document, spec_path
 
-    name = f"{environment}-{cell.name}"
-    document = {"config": {SPEC_KEY: cell_document(read_spec_document(environment), cell.spec)}}
+    name, project = f"{environment}-{cell.name}", root or ROOT
+    document = {"config": {SPEC_KEY: cell_document(read_spec_document(environment, project), cell.spec)}}
     head = (
         f"# One cell of {environment}, made by: headroom cells {environment} --write. Change {environment} and make it again.\n"
     )
-    spec_path(name).write_text(head + yaml.safe_dump(document, sort_keys=False, width=130), encoding="utf-8")
-    write_lock(cell.plan.lock.model_copy(update={"environment": name}).sealed(), lock_path(name))
-    return spec_path(name).relative_to(ROOT), lock_path(name).relative_to(ROOT)
+    spec_file, lock_file = spec_path(name, project), lock_path(name, project)
+    spec_file.write_text(head + yaml.safe_dump(document, sort_keys=False, width=130), encoding="utf-8")
+    write_lock(cell.plan.lock.model_copy(update={"environment": name}).sealed(), lock_file)
+    return spec_file.relative_to(project), lock_file.relative_to(project)

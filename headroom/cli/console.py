@@ -37,7 +37,7 @@ class Settings:
         """Return a console on stdout; without colours where NO_COLOR is set or it is no terminal."""
         from rich.console import Console
 
-        return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+        return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False, emoji=False)
 
 
 def stop(code: int) -> NoReturn:

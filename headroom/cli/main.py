@@ -68,9 +68,9 @@ def hoisted(arguments: list[str]) -> list[str]:
 def main() -> None:
     """Run the command and leave with its exit code."""
     # Each registers its command on the app.
-    from headroom.cli import calibrate, cells, forecast, options, plan, run, scale, simulate, spec, synth, tour
+    from headroom.cli import calibrate, cells, forecast, nodes, options, plan, run, scale, simulate, spec, synth, tour
 
-    for module in (calibrate, forecast, options, plan, cells, scale, run, synth, simulate, spec, tour):
+    for module in (calibrate, forecast, options, plan, cells, scale, run, synth, simulate, nodes, spec, tour):
         module.add_to(app)
     try:
         app(args=hoisted(sys.argv[1:]), prog_name="headroom")

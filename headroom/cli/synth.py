@@ -23,14 +23,15 @@ def synth(
         typer.Option("--out", metavar="DIR", help="Write every resource there, one file each; else only judge them."),
     ] = None,
 ) -> None:
-    """Render every resource of an environment and judge it by all rules, without an engine.
+    """Render every resource of an environment, count them by part and judge them by all rules, without an engine.
 
     A refused stack is written too, and the command ends with 1.
     """
     settings: Settings = context.obj
     with errors_as_exit_codes():
+        from headroom.blueprint.counts import part_counts
         from headroom.blueprint.folder import write_blueprint
-        from headroom.review.terminal import show_verdict
+        from headroom.review.terminal import show_parts, show_verdict
         from policies.adapters.program import judge_blueprint
         from policies.verdict import violation_json
         from stacks.reading import floors_path, lock_path, plan_environment
@@ -39,6 +40,7 @@ def synth(
         plan = plan_environment(environment, settings.as_of, datetime.now(UTC))
         blueprint = render(plan)
         verdict = judge_blueprint(blueprint, lock_path(environment), floors_path(), plan.as_of)
+        counts = part_counts(blueprint)
         files = write_blueprint(blueprint, out) if out is not None else []
         if settings.as_json:
             settings.answer(
@@ -46,6 +48,7 @@ def synth(
                     "environment": environment,
                     "as_of": plan.as_of.isoformat(),
                     "resources": len(blueprint),
+                    "parts": {part.name: part.resources for part in counts},
                     "files": [file.name for file in files],
                     "violations": [violation_json(violation) for violation in verdict.violations],
                     "rules_run": list(verdict.rules_run),
@@ -53,5 +56,6 @@ def synth(
             )
         else:
             settings.say(f"{environment}: {len(blueprint)} resources" + (f", written to {out}" if out is not None else ""))
+            show_parts(counts, settings.console())
             show_verdict(environment, verdict.violations, verdict.rules_run, settings.console())
     stop(REFUSED if verdict.refused else FINE)

@@ -16,6 +16,7 @@ from capacity.plan import CapacityPlan, QueuePlan
 from capacity.pool_plan import PoolPlan
 from capacity.shortfall import Shortfall
 from capacity.sold import Sold
+from headroom.blueprint.counts import PartCount
 from headroom.review.comparison import Change
 from policies.verdict import Violation
 
@@ -72,6 +73,17 @@ def show_changes(changes: Sequence[Change], plan: CapacityPlan, console: Console
     if changes:
         console.print(table)
     show_shortfalls(plan.shortfalls, console)
+
+
+def show_parts(parts: Sequence[PartCount], console: Console) -> None:
+    """Print how many resources each part of a stack has."""
+    table = _table("part", "resources")
+    table.add_column("component")
+    for part in parts:
+        table.add_row(part.name, f"{part.resources:,}", Text(part.type))  # not markup: ":bus:" is an emoji
+    table.add_row("all", f"{sum(part.resources for part in parts):,}", "")
+    console.print(table)
+    console.print()
 
 
 def show_verdict(environment: str, violations: Sequence[Violation], rules_run: Sequence[str], console: Console) -> None:

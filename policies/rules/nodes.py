@@ -9,10 +9,11 @@ from policies.figures import count
 from policies.fleet import autoscaler_of, maximum_pods
 from policies.packing import Size, nodes_needed
 from policies.rule import Finding, Rule, each
-from policies.stack import Place, Resource, Stack, Unreadable, field, optional
+from policies.stack import Place, Resource, Stack, Unreadable, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
 
 _POOL = "headroom:nodes:Pool"
+_PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _LARGEST_CLUSTER_PODS = 150_000
 """Kubernetes' own limit for large clusters."""
 
@@ -24,6 +25,8 @@ class _Demand:
     workload: Resource
     pod: Size
     pods: int
+    apart: bool
+    """Whether no two of them may stand on one node."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class _Pool:
 def _nodes_cover_maximum(stack: Stack, _context: Context) -> Iterator[Finding]:
     pools = [_Pool(component, field(component, "pool").text()) for component in stack.of_type(_POOL)]
     known = {pool.name for pool in pools}
-    workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
+    workloads = [resource for resource in stack.resources if resource.type in POD_SPECS and not gives_way(stack, resource)]
     demands: dict[str, list[_Demand]] = {name: [] for name in known}
     everywhere: dict[str, list[_Demand]] = {name: [] for name in known}
 
@@ -57,10 +60,25 @@ def _nodes_cover_maximum(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(pools, lambda pool: pool.component.name, check)
 
 
+def gives_way(stack: Stack, workload: Resource) -> bool:
+    """Return whether a workload's pods are placeholders, whose room any other pod may take: by their priority, not a claim."""
+    kind = optional_annotation(workload, "kind")
+    if kind is None or kind.text() != "placeholder":
+        return False
+    wanted = field(workload, POD_SPECS[workload.type])["priorityClassName"].text()
+    found = [one for one in stack.of_type(_PRIORITY) if field(one, "metadata.name").text() == wanted]
+    if len(found) != 1:
+        raise Unreadable(workload.name, f"the stack has {len(found)} PriorityClasses {wanted}", "deploy what the program renders")
+    value = field(found[0], "value").value
+    if isinstance(value, bool) or not isinstance(value, int | float) or value >= 0:
+        raise Unreadable(found[0].name, "value is not below 0: its placeholders would keep their room", "set it below 0")
+    return True
+
+
 def _demand(stack: Stack, workload: Resource) -> tuple[str, _Demand]:
     pod = field(workload, POD_SPECS[workload.type])
     pool = pod["nodeSelector"]["headroom.dev/pool"].text()
-    return pool, _Demand(workload, _pod_size(pod), _most(stack, workload))
+    return pool, _Demand(workload, _pod_size(pod), _most(stack, workload), stands_apart(pod))
 
 
 def _most(stack: Stack, workload: Resource) -> int:
@@ -90,6 +108,14 @@ def _pod_size(pod: Place) -> Size:
     return _size(cpu, memory)
 
 
+def stands_apart(pod: Place) -> bool:
+    """Return whether no two pods of a workload may stand on one node."""
+    affinity = pod.get("affinity")
+    apart = affinity and affinity.get("podAntiAffinity")
+    terms = apart and apart.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return any(term["topologyKey"].text() == "kubernetes.io/hostname" for term in terms.items()) if terms else False
+
+
 def _request(container: Place, resource: str) -> float:
     return container["resources"]["requests"][resource].quantity()
 
@@ -98,6 +124,9 @@ def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Deman
     component = pool.component
     node = _size(field(component, "cpuCores").number(), field(component, "memoryBytes").number())
     places = field(component, "pods").count() - len(everywhere)
+    gpus = optional(component, "gpus")
+    if gpus is not None:  # one pod a GPU, and our daemons take none
+        places = min(places, gpus.count(at_least=1))
     for demand in everywhere:
         node = node.less(demand.pod)
     provided = field(component, "nodes").count()
@@ -117,6 +146,10 @@ def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Deman
         sizes[demand.pod] += demand.pods
     packed = nodes_needed(node, places, sizes)
     nodes = _with_losses(packed, field(component, "survive").count(), field(component, "zones").count(at_least=1))
+    for demand in demands:
+        if demand.apart and demand.pods > provided:
+            message = f"{count(demand.pods)} pods of {demand.workload.name} must stand on nodes of their own; it has {provided}"
+            yield Finding(component.name, message, f"set its nodes to {demand.pods}", demand.pods, provided, "nodes")
     if nodes > provided:
         spare = f", {nodes} so that enough remain after a loss" if nodes > packed else ""
         message = f"{count(pods)} pods at their maximum take {packed} nodes of the pool {pool.name}{spare}; it has {provided}"

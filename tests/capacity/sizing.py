@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from capacity.packing import Allocatable, PodRequest
 from capacity.sizing.bus import Bus, size_bus
 from capacity.sizing.carrier import Carrier, size_channels, size_starts
+from capacity.sizing.gateway import GatewaySection, size_gateway
 from capacity.sizing.gpu import GpuPool, size_gpu
 from capacity.sizing.nodes import Nodes, size_nodes
 from capacity.sizing.objects import AdmissionGate, size_admission_gate
@@ -42,6 +43,7 @@ PM2: Document = {
     "drain": "600s",
     "grace": "630s",
 }
+HYBRID: Document = {"pods": 4, "streams": 100, "requests_per_session_minute": 20}
 EXECUTORS: Document = {
     "pods": 12,
     "slots": 20,
@@ -170,6 +172,14 @@ CASES = (
             read(Executors, document), sessions=2000 * times, safe_utilisation=safe, scope="x"
         ),
         ("pods", "slots"),
+    ),
+    Case(
+        "gateway",
+        HYBRID,
+        lambda document, times, safe: size_gateway(
+            read(GatewaySection, document), streams=200 * times, safe_utilisation=safe, scope="x"
+        ),
+        ("pods", "streams"),
     ),
     Case("queue", JOBS, _queue, ("depth_cap", "max_memory", "replicas")),
     Case(

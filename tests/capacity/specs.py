@@ -28,10 +28,6 @@ def spec_document(**verticals: dict[str, Any]) -> dict[str, Any]:
             }
         },
         "images": dict.fromkeys(Images.model_fields, IMAGE),
-        "target": {
-            "kubernetes_context": "test",
-            "cloudflare": {"account": 32 * "0", "zone": 32 * "0", "domain": "test.example.com"},
-        },
         "pools": {"general": {"cpu": 32, "memory": "128GB"}},
         "verticals": verticals,
     }

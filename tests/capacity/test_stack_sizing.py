@@ -41,6 +41,10 @@ QUEUE: Document = {
     "drain_within": "4h",
     "load": {"busy_jobs_per_second": 5, "busy": "2h", "quiet_jobs_per_second": 1},
 }
+TARGET: Document = {
+    "kubernetes_context": "here",
+    "cloudflare": {"account": 32 * "a", "zone": 32 * "b", "domain": "calls.example"},
+}
 GPU: Document = WHISPER | {"share": 0.01}
 
 
@@ -71,6 +75,7 @@ def _stack(**changes: Any) -> Document:
         "bus": BUS,
         "turn": TURN,
         "carrier": TRUNK | {"channels": {"value": 10_000}, "starts_per_second": {"value": 100}},
+        "target": TARGET,
         "edge": {"tunnel": TUNNEL, "session_object": FRAMES, "admission_gate": GATE},
         "latency": LATENCY,
         "gpu": {"asr": GPU},
@@ -349,6 +354,39 @@ def test_a_section_without_a_load_is_refused() -> None:
     for document, said in wrong:
         with pytest.raises(ValidationError, match=said):
             read_spec(document)
+
+
+def test_an_edge_belongs_to_an_account() -> None:
+    """A tunnel needs account, zone and domain, and its image; scripts need the tunnel and the gate; ids have their form."""
+    scripts = {"administrators": "house.example"}
+    edge = _stack()["edge"]
+    wrong: tuple[tuple[Document, str], ...] = (
+        ({"target": None}, "edge.tunnel: say in target.cloudflare"),
+        ({"target": {"kubernetes_context": "here"}}, "edge.tunnel: say in target.cloudflare"),
+        ({"images": {"tools": IMAGE, "executors": IMAGE}}, "images.cloudflared: edge.tunnel runs from it"),
+        ({"edge": edge | {"scripts": scripts, "admission_gate": None}}, "edge.scripts: they need edge.tunnel"),
+        ({"edge": edge | {"scripts": scripts | {"compatibility_date": "2026-09-30"}}}, "2026-10-01"),
+        ({"edge": edge | {"scripts": scripts | {"migration_tag": "v0"}}}, "Input should be 'v1'"),
+        ({"target": TARGET | {"cloudflare": TARGET["cloudflare"] | {"account": "ours"}}}, "String should match pattern"),
+    )
+    for changes, said in wrong:
+        with pytest.raises(ValidationError, match=said):
+            read_spec(_stack(**changes))
+    assert read_spec(_stack(edge=edge | {"scripts": scripts})).edge.scripts is not None
+
+
+def test_a_lease_outlives_missed_heartbeats() -> None:
+    """With three heartbeats of 30 s that may fail, a lease stands for 90 s."""
+    gate = read_spec(_stack(edge={"admission_gate": {"heartbeat": "30s", "missed": 3}})).edge.admission_gate
+    assert gate is not None
+    assert gate.lease_seconds == 90
+
+
+def test_a_pool_has_a_node_for_every_replica_of_a_tunnel() -> None:
+    """Replicas stand apart: 25 of them need 25 nodes, however little they take."""
+    document = _stack(edge={"tunnel": TUNNEL | {"replicas": 25, "pod": {"cpu": "10m", "memory": "16Mi"}}})
+    (pool,) = _planned(document).pools
+    assert pool.needed == 25
 
 
 def test_a_queue_that_is_busier_when_quiet_is_refused() -> None:

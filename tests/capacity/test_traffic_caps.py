@@ -1,8 +1,10 @@
 """Plan limits on one fleet, against enumeration, Erlang B and each other."""
 
+import math
 from itertools import product
 from math import factorial
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -192,3 +194,15 @@ def test_impossible_plans_are_refused() -> None:
         ValueError, match="guarantees of 20 sessions need at least as many: raise the capacity or lower them, got 19"
     ):
         caps_blocking(19, [TenantGroup(2, 1.0, 10, guaranteed_sessions=10)])
+
+
+def test_a_fleet_of_many_thousands_agrees_with_the_binomial_law() -> None:
+    """Tenants of one session each are a truncated binomial, whose terms are known one by one however many there are."""
+    tenants, erlangs, fleet = 40_000, 0.25, 8_050
+    busy = np.arange(fleet + 1)
+    choices = [math.lgamma(tenants) - math.lgamma(k + 1) - math.lgamma(tenants - k) for k in busy.tolist()]
+    others = np.exp(np.array(choices) + busy * math.log(erlangs) - (np.array(choices) + busy * math.log(erlangs)).max())
+    # Of all states in which one tenant holds nothing, those in which the others fill the fleet; it may hold one in all but those.
+    exact = others[-1] / (others.sum() + erlangs * others[:-1].sum())
+    (found,) = caps_blocking(fleet, [TenantGroup(tenants, erlangs, 1)])
+    assert found.at_pool == pytest.approx(exact, rel=1e-6)

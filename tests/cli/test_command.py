@@ -102,7 +102,7 @@ def test_synth_leaves_other_peoples_files_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("plan", "prd"), "there is no environment 'prd'; there are: local, prod, seed"),
+        (("plan", "prd"), "there is no environment 'prd'; there are: dev, local, prod, seed, staging"),
         (("plan", "prod", "--as-of", "soon"), "--as-of: 'soon' is not a day such as 2026-11-02"),
         (("forecast", "local", "--history", "nowhere.csv"), "nowhere.csv"),
         (("forecast", "local", "--history", "calls.txt"), "has the suffix '.txt'"),

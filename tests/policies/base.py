@@ -134,6 +134,8 @@ def _apply(situation: Situation, one: Document) -> None:
         situation.resources[one["as"]] = twin | {"name": one["as"]}
     elif "drop" in one:
         del situation.resources[one["drop"]]
+    elif "keda" in one:
+        _scale_by_keda(situation, one["keda"])
     else:
         _set(situation, one["at"], one)
 
@@ -284,6 +286,40 @@ def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document)
         _kubernetes(f"{job}-binding", rbac, "RoleBinding", job, name, binding),
         _kubernetes(f"{job}-job", "batch/v1", "CronJob", job, name, cron),
     ]
+
+
+def _scale_by_keda(situation: Situation, name: str) -> None:
+    """Put KEDA in the place of a vertical's autoscaler and of the job that keeps its week; the figures stay."""
+    scaler = situation.resources.pop(f"{name}-autoscaler")["props"]
+    for part in ("account", "role", "binding", "job"):
+        del situation.resources[f"{name}-prescale-{part}"]
+    annotations, spec = dict(scaler["metadata"]["annotations"]), scaler["spec"]
+    week = json.loads(annotations.pop("headroom.dev/schedule"))
+    sessions = {
+        "query": f'sum(voice_active_sessions{{vertical="{name}"}})',
+        "threshold": spec["metrics"][0]["pods"]["target"]["averageValue"],
+        "ignoreNullValues": "false",
+    }
+    # The base knows one window, Monday from 9 to 11 with a lead of a quarter of an hour.
+    floors = [
+        {"timezone": window["zone"], "start": "45 8 * * 1", "end": "0 11 * * 1", "desiredReplicas": str(window["replicas"])}
+        for window in week["windows"]
+    ]
+    body = {
+        "metadata": {"annotations": annotations},
+        "spec": {
+            "scaleTargetRef": spec["scaleTargetRef"],
+            "minReplicaCount": spec["minReplicas"],
+            "maxReplicaCount": spec["maxReplicas"],
+            "fallback": {"failureThreshold": 3, "replicas": spec["maxReplicas"], "behavior": "currentReplicasIfHigher"},
+            "triggers": [
+                {"type": "prometheus", "metricType": "AverageValue", "metadata": sessions},
+                *({"type": "cron", "metadata": floor} for floor in floors),
+            ],
+        },
+    }
+    made = _kubernetes(f"{name}-scaled-object", "keda.sh/v1alpha1", "ScaledObject", name, name, body)
+    situation.resources[made["name"]] = made
 
 
 def _queue() -> list[Document]:

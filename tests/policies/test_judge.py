@@ -188,7 +188,7 @@ def test_blueprint_that_passes_and_one_that_does_not(tmp_path: Path) -> None:
     fewer = Blueprint(tuple(resource for resource in resources if resource.name != "sales-prescale-job"))
     text = refusal(judge_blueprint(fewer, tmp_path / "lock.json", FLOORS, date(2026, 11, 2)))
     assert text == (
-        "The gate refuses this deploy: 1 violation, 11 rules ran. Nothing was touched.\n"
+        f"The gate refuses this deploy: 1 violation, {len(all_rules())} rules ran. Nothing was touched.\n"
         "  [prescale-covers-known-peaks] sales-autoscaler: no CronJob sales/sales-prescale sets its floor. "
         "Remedy: deploy what the program renders."
     )

@@ -23,6 +23,8 @@ RULES = [
     "tokens-cover-burst",
     "prescale-covers-known-peaks",
     "nodes-cover-maximum",
+    "gpus-are-whole",
+    "health-data-lies-apart",
     "workloads-are-known",
 ]
 

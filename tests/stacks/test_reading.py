@@ -67,8 +67,8 @@ def test_an_unknown_kind_lists_the_known_ones(root: Path) -> None:
 
 def test_a_pool_that_is_not_there_is_named(root: Path) -> None:
     """A reference within the spec must lead somewhere."""
-    (problem,) = _broken(root, "kind: pm2", "kind: pm2\n        pool: gpu")
-    assert problem.endswith("verticals.sales.pool: there is no pool 'gpu'; there are: general")
+    (problem,) = _broken(root, "kind: pm2", "kind: pm2\n        pool: spare")
+    assert problem.endswith("verticals.sales.pool: there is no pool 'spare'; there are: general, gpu")
 
 
 def test_a_kind_that_is_also_a_key_does_not_mislead(root: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_is_not_yaml_names_the_line(root: Path) -> None:
 
 def test_an_environment_that_is_not_there_lists_those_that_are() -> None:
     """A misspelt environment is bad input that shows the known ones."""
-    with pytest.raises(BadInput, match=r"there is no environment 'prd'; there are: local, prod, seed"):
+    with pytest.raises(BadInput, match=r"there is no environment 'prd'; there are: dev, local, prod, seed, staging"):
         read_spec("prd")
 
 

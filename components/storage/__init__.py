@@ -1,0 +1,1 @@
+"""Classes of volumes, and who may claim which."""
