@@ -30,7 +30,7 @@ class Shield(Source):
     namespace: int = Field(default=1001, gt=0)
     """The number of the binding's counters; scripts of one account with the same number share them."""
     requests: PositiveAmount = 600
-    period: Annotated[Literal[10, 60], Field()] = 60
+    period: Literal[10, 60] = 60
     """Seconds over which they are counted; the binding knows these two (Cloudflare docs, rate limit binding)."""
     blocked: Seconds = 60.0
     """How long an address that asked for more is refused."""

@@ -2,14 +2,14 @@
 
 from policies.evidence import Context
 from policies.rule import Rule, run_rule
-from policies.rules import claims, costs, gpus, isolation, model, nodes, plan, prescale, scaling, sessions, workloads
+from policies.rules import claims, costs, gpus, isolation, model, nodes, plan, prescale, scaling, sessions, tunnels, workloads
 from policies.stack import Stack
 from policies.verdict import Verdict
 
 
 def all_rules() -> tuple[Rule, ...]:
     """Return every rule, in the order in which they are shown."""
-    families = (plan, claims, costs, sessions, scaling, model, prescale, nodes, gpus, isolation, workloads)
+    families = (plan, claims, costs, sessions, scaling, model, prescale, nodes, gpus, isolation, tunnels, workloads)
     return tuple(rule for family in families for rule in family.RULES)
 
 

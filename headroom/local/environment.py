@@ -17,8 +17,8 @@ def environment(paths: Paths, engine: Engine, target: Target | None) -> dict[str
     """Return the whole environment for running `pulumi` here; without a target only previews succeed.
 
     Creates the state's folder and installs the stand-in providers and, where the engine has none of its own,
-    the language host. What the caller's environment says to Pulumi (tokens, backends, plugins) is left out, but for the
-    passphrase: nothing here may reach a real backend or cluster.
+    the language host. What the caller's environment says to Pulumi and Cloudflare (tokens, backends, plugins) is left out,
+    but for the passphrase: nothing here may reach a real backend, cluster or account. What stands in for those is named.
     """
     paths.backend.mkdir(parents=True, exist_ok=True)
     for package in STANDINS:

@@ -11,6 +11,7 @@ import pytest
 from capacity.target import CloudflareTarget, Target
 from headroom.engine.target import wrong_target
 from headroom.local.target import ACCOUNT, CONTEXT
+from stacks.reading import environments
 from tests.environments import planned
 from tests.projects import Project
 
@@ -98,7 +99,7 @@ def test_what_cannot_be_told_is_refused(environ: dict[str, str], changes: dict[s
 
 def test_the_examples_belong_to_this_machine() -> None:
     """Their context and account are the stand-ins', so that no example can go to anybody's cluster."""
-    for name in ("local", "prod", "seed"):
+    for name in environments():
         target = planned(name).target
         assert target is not None
         assert target.cloudflare is not None

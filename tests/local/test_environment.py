@@ -22,7 +22,14 @@ def own(tmp_path: Path) -> Paths:
 
 def test_nothing_of_the_callers_pulumi_reaches_the_engine(own: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens, backends and kubeconfigs stay out; the passphrase, which may be the user's own, comes along."""
-    for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "PULUMI_STACK", "KUBECONFIG", "HEADROOM_TARGET"):
+    for name in (
+        "PULUMI_ACCESS_TOKEN",
+        "PULUMI_BACKEND_URL",
+        "PULUMI_STACK",
+        "CLOUDFLARE_API_TOKEN",
+        "KUBECONFIG",
+        "HEADROOM_TARGET",
+    ):
         monkeypatch.setenv(name, "the caller's")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "word")
     monkeypatch.setenv("LANG_OF_CALLER", "kept")

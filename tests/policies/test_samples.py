@@ -25,6 +25,7 @@ RULES = [
     "nodes-cover-maximum",
     "gpus-are-whole",
     "health-data-lies-apart",
+    "tunnels-outlive-losses",
     "workloads-are-known",
 ]
 

@@ -24,6 +24,8 @@ from tests.environments import planned
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOST = re.compile(r"\b[a-z0-9-]+\.([a-z0-9-]+)\.svc\b")
 """How pods name a server of the cluster: service.namespace.svc."""
+KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+"""Of healthcare's volumes, a placeholder."""
 KEEPS = {"bus", "redis"}
 """The kinds of server that keep the data of calls and jobs; those of kind watch keep figures."""
 
@@ -163,6 +165,12 @@ def test_a_stack_that_shares_is_found(
     [
         ("verticals.salon.phi=true", "verticals.salon.phi", "storage.NAME with phi: salon and a key"),
         ("storage.phi-healthcare.key=null", "storage.phi-healthcare", "key is missing"),
+        ("storage.phi-healthcare.parameters.kmsKeyId=other", "storage.phi-healthcare", "say it as key"),
+        (
+            f"storage.other={{provisioner: any, key: '{KEY}'}}",
+            "storage.other.key",
+            "is that of storage.phi-healthcare too",
+        ),
         ("storage.phi-healthcare.phi=sales", "verticals.healthcare.phi", "class of their own"),
         (
             "verticals.after-hours.queue.storage_class=phi-healthcare",
