@@ -15,7 +15,7 @@ up: setup ## from call history to a deployed stack and a refused one (CLUSTER=1:
 	@$(BIN)/headroom tour $(if $(CLUSTER),--cluster)
 
 test: setup ## the tests, but for those on the control plane, on the servers of the parts, on warehouses and on Prometheus
-	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/parts --ignore tests/warehouse --ignore tests/calibrate_long $(PYTEST)
+	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/parts --ignore tests/warehouse --ignore tests/calibrate_long -n 2 $(PYTEST)
 
 test-calibrate: setup ## the tests of calibration on a real Prometheus (builds it the first time), and of its intervals
 	@$(BIN)/python -m pytest tests/calibrate_long $(PYTEST)
