@@ -8,8 +8,7 @@ import ssl
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from headroom.local.cluster.control_plane import ClusterStatus, down, status, up
 from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import connect
 from headroom.local.paths import Paths, paths
+from tests.cluster.objects import eventually
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later (https://go.dev/doc/install)")
 
@@ -74,14 +74,6 @@ def listening_addresses(pid: int) -> set[str]:
             if fields[3] == LISTENING and f"socket:[{fields[9]}]" in sockets:
                 addresses.add(fields[1].partition(":")[0])
     return addresses
-
-
-def eventually(check: Callable[[], bool], within_s: float = 30.0) -> None:
-    """Wait until the check holds."""
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.1)
 
 
 def command(home: Paths, *arguments: str) -> subprocess.Popen[str]:

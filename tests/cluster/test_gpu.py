@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from capacity import CapacityPlan
-from headroom.blueprint import encode
 from headroom.cli.nodes import ZONE, node_shapes
 from headroom.local.cluster.nodes import NodeShape, ensure_nodes
-from headroom.local.kubernetes.client import Api, Object, connect
+from headroom.local.kubernetes.client import Api, connect
 from stacks.voice import render
-from tests.cluster.test_verticals import eventually, path, put, ready
+from tests.cluster.objects import eventually, held, parts, ready
 from tests.environments import planned
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/")
@@ -37,19 +36,9 @@ def api(kubeconfig: Path, gpu_nodes: list[NodeShape], prod: CapacityPlan) -> Ite
     """The API server with the GPU nodes, the node daemons and the models of prod."""
     ensure_nodes(kubeconfig, gpu_nodes)
     client = connect(kubeconfig)
-    objects = _objects(prod)
-    for found in objects:
-        put(client, found)
-    yield client
-    for found in reversed(objects):
-        client.delete(path(client, found))
+    with held(client, parts(render(prod), PARTS)):
+        yield client
     ensure_nodes(kubeconfig, ())
-
-
-def _objects(prod: CapacityPlan) -> list[Object]:
-    blueprint = render(prod)
-    components = {one.name for one in blueprint if one.type.split(":")[:2] in [["headroom", part] for part in PARTS]}
-    return [encode(one.props) for one in blueprint if one.parent in components and one.type.startswith("kubernetes:")]
 
 
 def _all_stand(api: Api, prod: CapacityPlan) -> bool:

@@ -22,7 +22,7 @@ from headroom.local.cluster.components import is_free
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from headroom.local.target import Cluster
 from headroom.local.target import encode as encode_target
-from tests.cluster.test_verticals import eventually, path, put
+from tests.cluster.objects import eventually, path, put
 from tests.components.test_nodes import with_karpenter
 from tests.environments import planned
 

@@ -1,17 +1,14 @@
 """The rendered observability on a real API server, and the autoscaler's metric by real Prometheus, adapter and controller."""
 
-import json
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -19,12 +16,13 @@ import yaml
 from capacity import CapacityPlan
 from components.observability.render import observability_resources
 from components.workloads.scaling import METRIC
-from headroom.blueprint import Rendered
+from headroom.blueprint import Rendered, encode
 from headroom.local.cluster.nodes import NodeShape, ensure_nodes
 from headroom.local.goprograms import ensure_adapter
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from headroom.local.paths import paths
 from headroom.local.prometheus import ensure_prometheus, serving
+from tests.cluster.objects import eventually, held, path
 from tests.environments import planned
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later (https://go.dev/doc/install)")
@@ -32,22 +30,7 @@ pytestmark = pytest.mark.needs("go", "install Go 1.26 or later (https://go.dev/d
 SPACE = "calls"
 NAMES = {"app.kubernetes.io/name": "calls"}
 PODS, DEPLOYMENT = f"/api/v1/namespaces/{SPACE}/pods", f"/apis/apps/v1/namespaces/{SPACE}/deployments/calls"
-AUTOSCALER = f"/apis/autoscaling/v2/namespaces/{SPACE}/horizontalpodautoscalers/calls"
 GROUP = "/apis/custom.metrics.k8s.io/v1beta2"
-PLURALS = {
-    "Namespace": "/api/v1/namespaces/{name}",
-    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts/{name}",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}",
-    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{name}",
-    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps/{name}",
-    "Service": "/api/v1/namespaces/{namespace}/services/{name}",
-    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
-    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
-    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{name}",
-    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}",
-    "APIService": "/apis/apiregistration.k8s.io/v1/apiservices/{name}",
-}
 
 
 @dataclass
@@ -62,14 +45,6 @@ class Calls:
         names = [pod["metadata"]["name"] for pod in self.api.get(PODS)["items"] if "deletionTimestamp" not in pod["metadata"]]
         each = self.sessions / max(1, len(names))
         return "".join(f'voice_active_sessions{{namespace="{SPACE}",pod="{name}",vertical="{SPACE}"}} {each}\n' for name in names)
-
-
-def eventually(check: Callable[[], object], within_s: float = 60.0) -> None:
-    """Wait until the check holds."""
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.2)
 
 
 def rendered(plan: CapacityPlan) -> dict[str, Rendered]:
@@ -139,38 +114,21 @@ def adapter(api: Api, kubeconfig: Path, objects: dict[str, Rendered], prometheus
             process.terminate()
 
 
-def applied(api: Api, objects: dict[str, Rendered], names: list[str]) -> list[str]:
-    """Apply rendered objects under strict validation, and return the paths to delete; a namespace takes its time to go."""
-    made = []
-    for name in names:
-        manifest: dict[str, Any] = json.loads(json.dumps(dict(objects[name].props)))
-        path = PLURALS[manifest["kind"]].format(**manifest["metadata"])
-        api.apply(path, manifest)
-        if manifest["kind"] != "Namespace":
-            made.append(path)
-    return made
-
-
-def registered(api: Api, objects: dict[str, Rendered], port: int) -> list[str]:
-    """Register the rendered APIService; only its address is replaced, for this cluster has no network of its own."""
-    service = "/api/v1/namespaces/observability/services/adapter"
+def registered(objects: dict[str, Rendered], port: int) -> list[Object]:
+    """The rendered APIService; only its address is replaced, for this cluster has no network of its own."""
     body: Object = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}
-    api.apply(service, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "adapter"}, "spec": body})
-    manifest = json.loads(json.dumps(dict(objects["observability-custom-metrics"].props)))
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "adapter", "namespace": "observability"}, "spec": body}
+    manifest = encode(objects["observability-custom-metrics"].props)
     manifest["spec"]["service"]["port"] = port
-    path = PLURALS["APIService"].format(**manifest["metadata"])
-    api.apply(path, manifest)
-    return [path, service]
+    return [service, manifest]
 
 
-def workload(api: Api, target: int) -> None:
-    """Apply a Deployment and its autoscaler on the metric."""
+def workload(target: int) -> list[Object]:
+    """A Deployment and its autoscaler on the metric, in a namespace."""
     container = {"name": "app", "image": "registry.example/calls"}
     template = {"metadata": {"labels": NAMES}, "spec": {"containers": [container]}}
-    api.apply(f"/api/v1/namespaces/{SPACE}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    metadata = {"name": "calls"}
+    metadata = {"name": "calls", "namespace": SPACE}
     spec: Object = {"selector": {"matchLabels": NAMES}, "template": template}
-    api.apply(DEPLOYMENT, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
     metric = {"metric": {"name": METRIC}, "target": {"type": "AverageValue", "averageValue": str(target)}}
     scaling: Object = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "calls"},
@@ -178,29 +136,27 @@ def workload(api: Api, target: int) -> None:
         "maxReplicas": 12,
         "metrics": [{"type": "Pods", "pods": metric}],
     }
-    api.apply(
-        AUTOSCALER, {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": scaling}
-    )
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": scaling},
+    ]
 
 
 def test_every_object_is_accepted(kubeconfig: Path) -> None:
     """The API server takes every rendered object under strict validation, and the namespace admits every pod."""
-    api, objects = connect(kubeconfig), rendered(planned("prod"))
-    names = [name for name, resource in objects.items() if not resource.is_component]
+    api = connect(kubeconfig)
+    objects = [encode(resource.props) for resource in rendered(planned("prod")).values() if not resource.is_component]
+    workloads = [path(api, found) for found in objects if found["kind"] in ("Deployment", "StatefulSet")]
+    # Prometheus' pods wait for their disks, which nobody provides here.
+    (prometheus,) = (one for one in workloads if one.endswith("/prometheus"))
     ensure_nodes(kubeconfig, (NodeShape("node-a", "32", "128Gi", labels={"headroom.dev/pool": "general"}),))
-    made = applied(api, objects, names)
-    try:
-        # Prometheus' pods wait for their disks, which nobody provides here.
-        for program in ("adapter", "collector", "grafana", "state-metrics"):
-            path = PLURALS["Deployment"].format(namespace="observability", name=program)
-            eventually(partial(_all_ready, api, path))
-        eventually(lambda: _all_ready(api, PLURALS["StatefulSet"].format(namespace="observability", name="alertmanager")))
+    with held(api, objects):
+        for one in set(workloads) - {prometheus}:
+            eventually(partial(_all_ready, api, one))
         pods = api.get("/api/v1/namespaces/observability/pods")["items"]
         assert sum(pod["metadata"]["labels"]["app.kubernetes.io/name"] == "prometheus" for pod in pods) == 2
-    finally:
-        for path in reversed(made):
-            api.delete(path)
-        ensure_nodes(kubeconfig, ())
+    ensure_nodes(kubeconfig, ())
 
 
 def _all_ready(api: Api, path: str) -> bool:
@@ -214,35 +170,28 @@ def test_the_autoscaler_follows_the_session_gauge(kubeconfig: Path, tmp_path: Pa
     ensure_nodes(kubeconfig, (NodeShape("node-a", "8", "32Gi", labels={}),))
     names = [name for name in objects if name.startswith(("observability-adapter-", "observability-autoscalers-"))]
     roles = [name for name in names if "Role" in objects[name].props["kind"] or name.endswith("-account")]
-    made = applied(api, objects, ["observability-namespace", *roles])
-    workload(api, target=100)
-    calls = Calls(api)
-    try:
-        with answering(calls) as page:
-            pods = {
-                "job_name": "pods",
-                "honor_labels": True,
-                "scrape_interval": "1s",
-                "scrape_timeout": "1s",
-                "static_configs": [{"targets": [f"127.0.0.1:{page}"]}],
-            }
-            configured = yaml.safe_dump({"scrape_configs": [pods]})
-            programs, data = ensure_prometheus(paths(), print), tmp_path / "data"
-            with (
-                serving(programs, data, tmp_path, configured) as prometheus,
-                adapter(api, kubeconfig, objects, prometheus, tmp_path) as port,
-            ):
-                made += registered(api, objects, port)
-                eventually(lambda: _listed(api))
-                calls.sessions = 750
-                eventually(lambda: api.get(DEPLOYMENT)["spec"]["replicas"] == 8)
-                eventually(lambda: len(api.get(f"{GROUP}/namespaces/{SPACE}/pods/*/{METRIC}")["items"]) == 8)
-                calls.sessions = 300
-                eventually(lambda: api.get(DEPLOYMENT)["spec"]["replicas"] == 3)
-    finally:
-        for path in (AUTOSCALER, DEPLOYMENT, *reversed(made)):
-            api.delete(path)
-        ensure_nodes(kubeconfig, ())
+    before = [encode(objects[name].props) for name in ("observability-namespace", *roles)]
+    calls, programs, data = Calls(api), ensure_prometheus(paths(), print), tmp_path / "data"
+    with held(api, [*before, *workload(target=100)]), answering(calls) as page:
+        pods = {
+            "job_name": "pods",
+            "honor_labels": True,
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "static_configs": [{"targets": [f"127.0.0.1:{page}"]}],
+        }
+        with (
+            serving(programs, data, tmp_path, yaml.safe_dump({"scrape_configs": [pods]})) as prometheus,
+            adapter(api, kubeconfig, objects, prometheus, tmp_path) as port,
+            held(api, registered(objects, port)),
+        ):
+            eventually(lambda: _listed(api))
+            calls.sessions = 750
+            eventually(lambda: api.get(DEPLOYMENT)["spec"]["replicas"] == 8)
+            eventually(lambda: len(api.get(f"{GROUP}/namespaces/{SPACE}/pods/*/{METRIC}")["items"]) == 8)
+            calls.sessions = 300
+            eventually(lambda: api.get(DEPLOYMENT)["spec"]["replicas"] == 3)
+    ensure_nodes(kubeconfig, ())
 
 
 def _listed(api: Api) -> bool:

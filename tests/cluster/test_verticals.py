@@ -2,8 +2,7 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,12 @@ from headroom.cli.nodes import node_shapes
 from headroom.engine.definitions import TARGET, missing_definitions
 from headroom.local.cluster.custom_metrics import served_metric
 from headroom.local.cluster.nodes import ensure_nodes
-from headroom.local.kubernetes.client import Api, Object, Refused, connect
+from headroom.local.kubernetes.client import Api, Refused, connect
 from headroom.local.target import Cluster
 from headroom.local.target import encode as encode_target
 from stacks.reading import read_lock, read_spec
 from stacks.voice import render
+from tests.cluster.objects import eventually, held, parts, put, ready
 from tests.environments import planned
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/")
@@ -41,44 +41,9 @@ def api(kubeconfig: Path, prod: CapacityPlan) -> Iterator[Api]:
     """The API server with prod's nodes and its verticals, executors and gateway."""
     ensure_nodes(kubeconfig, node_shapes(prod))
     client = connect(kubeconfig)
-    objects = parts(render(prod))
-    for found in objects:
-        put(client, found)
-    yield client
-    for found in reversed(objects):
-        client.delete(path(client, found))
+    with held(client, parts(render(prod), PARTS)):
+        yield client
     ensure_nodes(kubeconfig, ())
-
-
-def parts(blueprint: Blueprint) -> list[Object]:
-    """The Kubernetes objects of the parts that are proved here, in their order."""
-    components = {one.name for one in blueprint if one.type.split(":")[:2] in [["headroom", part] for part in PARTS]}
-    return [encode(one.props) for one in blueprint if one.parent in components and one.type.startswith("kubernetes:")]
-
-
-def path(api: Api, found: Object) -> str:
-    """Where an object is found on the server."""
-    metadata = found["metadata"]
-    return api.resource(found["apiVersion"], found["kind"]).url(metadata.get("namespace"), metadata["name"])
-
-
-def put(api: Api, found: Object) -> Object:
-    """Apply an object under strict validation."""
-    return api.apply(path(api, found), found)
-
-
-def eventually(check: Callable[[], object], within_s: float = 90.0) -> None:
-    """Wait until the check holds."""
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.2)
-
-
-def ready(api: Api, name: str) -> int:
-    """The ready pods of a Deployment."""
-    status = api.get(f"/apis/apps/v1/namespaces/{name}/deployments/{name}")["status"]
-    return int(status.get("readyReplicas", 0))
 
 
 def test_every_pod_of_the_fixed_parts_runs(api: Api, prod: CapacityPlan) -> None:

@@ -2,7 +2,6 @@
 
 import http.client
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from headroom.local.cluster.custom_metrics import MetricHandle, served_metric
 from headroom.local.cluster.nodes import NodeShape, Taint, ensure_nodes
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
+from tests.cluster.objects import eventually
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later (https://go.dev/doc/install)")
 
@@ -45,14 +45,6 @@ def api(kubeconfig: Path) -> Iterator[Api]:
     # From the top, so that nothing is made anew; to delete the namespace instead takes five seconds.
     for kind in (DEPLOYMENTS, DEPLOYMENTS.replace("deployments", "replicasets"), PODS):
         client.delete(kind, gracePeriodSeconds="0")
-
-
-def eventually(check: Callable[[], object], within_s: float = 30.0) -> None:
-    """Wait until the check holds."""
-    deadline = time.monotonic() + within_s
-    while not check():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.1)
 
 
 def code_of(call: Callable[[], object]) -> int:
