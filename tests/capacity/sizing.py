@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -137,101 +137,46 @@ def _nodes(document: Document, times: float, _: float) -> Sizing:
     return size_nodes(nodes_of(document), pods, [PodRequest("rollout", 4.0, 16 * 2**30, count=6)], scope="x")
 
 
-def _queue(document: Document, times: float, safe: float) -> Sizing:
-    return size_queue(
-        read(Queue, document),
-        busy_jobs_per_second=10 * times,
-        busy_seconds=7200,
-        quiet_jobs_per_second=1 * times,
-        safe_utilisation=safe,
-        scope="x",
-    )
+def _case(
+    name: str,
+    document: Document,
+    model: type[BaseModel],
+    size: Callable[..., Sizing],
+    loads: Mapping[str, float],
+    *,
+    amounts: tuple[str, ...] = (),
+    **fixed: float,
+) -> Case:
+    """Return the case of a resource whose loads grow together; `fixed` is asked of it whatever the load."""
+
+    def sized(document: Document, times: float, safe: float) -> Sizing:
+        grown = {load: value * times for load, value in loads.items()}
+        return size(read(model, document), **grown, **fixed, safe_utilisation=safe, scope="x")
+
+    return Case(name, document, sized, amounts)
 
 
+JOBS_A_SECOND = {"busy_jobs_per_second": 10, "quiet_jobs_per_second": 1}
 CASES = (
-    Case(
+    _case(
         "sockets",
         SALES,
-        lambda document, times, safe: size_sockets(
-            read(Sockets, document), sessions=250 * times, starts_per_second=40 * times, safe_utilisation=safe, scope="x"
-        ),
-        ("workers", "descriptors", "tracked"),
+        Sockets,
+        size_sockets,
+        {"sessions": 250, "starts_per_second": 40},
+        amounts=("workers", "descriptors", "tracked"),
     ),
-    Case(
-        "workers",
-        PM2,
-        lambda document, times, safe: size_workers(
-            read(Workers, document), sessions=100 * times, safe_utilisation=safe, scope="x"
-        ),
-        ("processes", "max_memory_restart"),
-    ),
-    Case(
-        "tools",
-        EXECUTORS,
-        lambda document, times, safe: size_tools(
-            read(Executors, document), sessions=2000 * times, safe_utilisation=safe, scope="x"
-        ),
-        ("pods", "slots"),
-    ),
-    Case(
-        "gateway",
-        HYBRID,
-        lambda document, times, safe: size_gateway(
-            read(GatewaySection, document), streams=200 * times, safe_utilisation=safe, scope="x"
-        ),
-        ("pods", "streams"),
-    ),
-    Case("queue", JOBS, _queue, ("depth_cap", "max_memory", "replicas")),
-    Case(
-        "bus",
-        NATS,
-        lambda document, times, safe: size_bus(read(Bus, document), sessions=600 * times, safe_utilisation=safe, scope="x"),
-        ("servers",),
-    ),
-    Case(
-        "gpu",
-        WHISPER,
-        lambda document, times, safe: size_gpu(read(GpuPool, document), sessions=40 * times, safe_utilisation=safe, scope="x"),
-        ("count",),
-    ),
-    Case(
-        "turn",
-        TURN,
-        lambda document, times, safe: size_turn(read(Relay, document), sessions=9000 * times, safe_utilisation=safe, scope="x"),
-        ("servers", "bandwidth"),
-    ),
-    Case(
-        "channels",
-        TRUNK,
-        lambda document, times, safe: size_channels(
-            read(Carrier, document), sessions=600 * times, safe_utilisation=safe, scope="x"
-        ),
-        (),
-    ),
-    Case(
-        "starts",
-        TRUNK,
-        lambda document, times, safe: size_starts(
-            read(Carrier, document), starts_per_second=6 * times, safe_utilisation=safe, scope="x"
-        ),
-        (),
-    ),
-    Case(
-        "tunnel",
-        TUNNEL,
-        lambda document, times, safe: size_tunnel(
-            read(Tunnel, document), sessions=20_000 * times, safe_utilisation=safe, scope="x"
-        ),
-        ("tunnels", "descriptors"),
-    ),
-    Case(
-        "gate",
-        GATE,
-        lambda document, times, safe: size_admission_gate(
-            read(AdmissionGate, document), leases=1000 * times, starts_per_second=5 * times, safe_utilisation=safe, scope="x"
-        ),
-        (),
-    ),
+    _case("workers", PM2, Workers, size_workers, {"sessions": 100}, amounts=("processes", "max_memory_restart")),
+    _case("tools", EXECUTORS, Executors, size_tools, {"sessions": 2000}, amounts=("pods", "slots")),
+    _case("gateway", HYBRID, GatewaySection, size_gateway, {"streams": 200}, amounts=("pods", "streams")),
+    _case("queue", JOBS, Queue, size_queue, JOBS_A_SECOND, amounts=("depth_cap", "max_memory", "replicas"), busy_seconds=7200),
+    _case("bus", NATS, Bus, size_bus, {"sessions": 600}, amounts=("servers",)),
+    _case("gpu", WHISPER, GpuPool, size_gpu, {"sessions": 40}, amounts=("count",)),
+    _case("turn", TURN, Relay, size_turn, {"sessions": 9000}, amounts=("servers", "bandwidth")),
+    _case("channels", TRUNK, Carrier, size_channels, {"sessions": 600}),
+    _case("starts", TRUNK, Carrier, size_starts, {"starts_per_second": 6}),
+    _case("tunnel", TUNNEL, Tunnel, size_tunnel, {"sessions": 20_000}, amounts=("tunnels", "descriptors")),
+    _case("gate", GATE, AdmissionGate, size_admission_gate, {"leases": 1000, "starts_per_second": 5}),
     Case("nodes", NODES, _nodes, ("nodes",)),
 )
 
