@@ -14,12 +14,12 @@ from benchmarks.result import Result
 from capacity import ForecastLock, Spec, plan
 from capacity.cost import HOURS_PER_MONTH
 from capacity.load_path import load_path
-from capacity.spec import LiveVertical
 from capacity.uncertain.demand import demand
 from capacity.uncertain.draws import draw
 from capacity.uncertain.options import compare
 from capacity.uncertain.varied import quantiles
 from capacity.uncertain.vertical import World, expected_lost, pods
+from capacity.verticals import LiveVertical
 
 DRAWS = 1024
 FEWER = 128

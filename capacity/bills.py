@@ -9,7 +9,8 @@ from capacity.figures import Price
 from capacity.load_path import LoadPath
 from capacity.pool_plan import PoolPlan
 from capacity.screening import LoadShape, Prices, Screening, crossover, screening
-from capacity.spec import LiveVertical, Spec
+from capacity.spec import Spec
+from capacity.verticals import LiveVertical
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from capacity.sizing.sockets import DESCRIPTOR_RESERVE
-from capacity.spec import LiveVertical, Pod, SessionCost
+from capacity.verticals import LiveVertical, Pod, SessionCost
 
 
 @dataclass(frozen=True)

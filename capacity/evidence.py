@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from capacity.shortfall import Shortfall
-from capacity.spec import LiveVertical
+from capacity.verticals import LiveVertical
 
 
 def cost_shortfalls(name: str, vertical: LiveVertical) -> Iterator[Shortfall]:

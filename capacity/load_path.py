@@ -7,7 +7,8 @@ from datetime import date
 from capacity.lock import ForecastLock, VerticalForecast
 from capacity.onboarding import Onboarding, onboarding
 from capacity.required import Required, growth_factor, required
-from capacity.spec import LiveVertical, Margins, Spec
+from capacity.spec import Margins, Spec
+from capacity.verticals import LiveVertical
 
 
 @dataclass(frozen=True)

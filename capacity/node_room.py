@@ -2,8 +2,13 @@
 
 from capacity.images import Images
 from capacity.packing import Allocatable, PodRequest
-from capacity.pool_plan import allocatable
-from capacity.spec import Pool
+from capacity.pools import Pool
+
+
+def allocatable(pool: Pool) -> Allocatable:
+    """Return what a node of a pool gives to pods."""
+    places = pool.pods if pool.gpus is None else min(pool.pods, pool.gpus)
+    return Allocatable(max(0.0, pool.cpu - pool.reserved_cpu), max(0, pool.memory - pool.reserved_memory), places)
 
 
 def daemons_on(pool: Pool, images: Images) -> tuple[PodRequest, ...]:

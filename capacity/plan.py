@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from capacity.autoscaling import Scaling
 from capacity.bills import SelfHosting
 from capacity.ceiling import PodCeiling
 from capacity.cost import Cost, PlanCost
@@ -20,12 +21,13 @@ from capacity.scaling import ScalingPlan
 from capacity.sections import StackSections
 from capacity.shortfall import Shortfall
 from capacity.sizing.queue import Queue
-from capacity.sizing.stages import Part as Stage
+from capacity.sizing.stages import Stage
 from capacity.sizing.workers import Workers
 from capacity.sold import Sold
-from capacity.spec import Alert, LiveVertical, Margins, QueueVertical, Scaling, SoldPlan
+from capacity.spec import Alert, Margins, SoldPlan
 from capacity.target import Target
 from capacity.vertical_parts import queue_of, workers_of
+from capacity.verticals import LiveVertical, QueueVertical
 
 BINDING_CUSTOMERS = 5
 """How many of a vertical's new customers are named: a deployed document has no room for thousands."""

@@ -16,9 +16,10 @@ from capacity.scaling import scale
 from capacity.sections import StackSections
 from capacity.shortfalls import forecast_shortfalls, sold_shortfalls, stack_shortfalls, vertical_shortfalls
 from capacity.sold import sold
-from capacity.spec import LiveVertical, Spec
+from capacity.spec import Spec
 from capacity.stack import stack_parts
 from capacity.traffic.erlang import erlang_b
+from capacity.verticals import LiveVertical
 
 
 class NoForecast(ValueError):

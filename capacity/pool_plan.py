@@ -6,16 +6,20 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
+from capacity.autoscaling import Scaling
 from capacity.lead_times import LeadTime, first_day, late_order, lead_time
 from capacity.load_path import LoadPath
+from capacity.node_room import allocatable
 from capacity.packing import Allocatable, PodRequest, pack
+from capacity.pools import Pool
 from capacity.scaling import replicas_for
 from capacity.shortfall import Shortfall
 from capacity.sizing.claims import said
 from capacity.sizing.nodes import Nodes, Rollout, moving_pods, nodes_needed, size_nodes
 from capacity.sizing.result import Sizing
-from capacity.spec import LiveVertical, Pool, QueueVertical, Scaling, Spec
+from capacity.spec import Spec
 from capacity.stack_pods import stack_pods
+from capacity.verticals import LiveVertical, QueueVertical
 
 PRESCALE_POD = PodRequest("prescale", cpu_cores=0.05, memory_bytes=64 * 2**20)
 """What the pre-scale job of one vertical asks of its node; the renderer writes the same figures."""
@@ -141,12 +145,6 @@ def pool_pods(deployed: Sequence[Deployed]) -> tuple[PodRequest, ...]:
 def parts_on(pool: str, spec: Spec) -> tuple[Deployed, ...]:
     """Return the parts of the stack beside the verticals that stand on a pool."""
     return tuple(Deployed(pods.name, pods, pods.count, 0) for name, pods in stack_pods(spec) if name == pool)
-
-
-def allocatable(pool: Pool) -> Allocatable:
-    """Return what a node of a pool gives to pods."""
-    places = pool.pods if pool.gpus is None else min(pool.pods, pool.gpus)
-    return Allocatable(max(0.0, pool.cpu - pool.reserved_cpu), max(0, pool.memory - pool.reserved_memory), places)
 
 
 def pool_shortfalls(pool: PoolPlan, as_of: date) -> Iterator[Shortfall]:

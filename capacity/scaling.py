@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from capacity.autoscaling import Scaling
 from capacity.ceiling import PodCeiling, floor_sessions
 from capacity.lock import VerticalForecast, Weekday
-from capacity.spec import Alert, Margins, Pins, Scaling
+from capacity.spec import Alert, Margins
 from capacity.traffic.erlang import servers_for_blocking
+from capacity.verticals import Pins
 
 LEAST_REPLICAS = 2
 """One pod alone is gone with its node."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from capacity.autoscaling import Scaling
 from capacity.ceiling import descriptors_needed
 from capacity.evidence import cost_shortfalls
 from capacity.lag_plan import lag_shortfalls
@@ -14,7 +15,6 @@ from capacity.plan import LivePlan
 from capacity.scaling import replicas_for
 from capacity.shortfall import Shortfall
 from capacity.sold import Sold
-from capacity.spec import Scaling
 from capacity.traffic.erlang import servers_for_blocking
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from capacity.sizing.queue import Queue
 from capacity.sizing.sockets import Sockets
 from capacity.sizing.workers import Workers
-from capacity.spec import LiveVertical, QueueVertical
+from capacity.verticals import LiveVertical, QueueVertical
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -7,7 +7,8 @@ from typing import Any
 from capacity.lock import Extreme, ForecastLock, KnownPeak, LagGrowth, VerticalForecast
 from capacity.onboarding import CallsADay, Customer
 from capacity.sizing.claims import Span
-from capacity.spec import LiveVertical, Options, QueueVertical, SoldPlan, Spec
+from capacity.spec import Options, SoldPlan, Spec
+from capacity.verticals import LiveVertical, QueueVertical
 
 UNLIKELY_SIGMAS = 3.09
 """The 99.9% quantile of a normal distribution."""

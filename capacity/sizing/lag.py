@@ -12,7 +12,7 @@ from capacity.figures import Frozen, Source
 from capacity.sizing.claims import Span, said
 from capacity.sizing.poisson import UNLIKELY, poisson_quantile
 from capacity.sizing.result import Sizing, lasting, load, whole_up
-from capacity.sizing.stages import Part, budgeted
+from capacity.sizing.stages import Stage, budgeted
 from capacity.units import Seconds
 
 SCALE_UP_POLICY = "scale-up policy"
@@ -132,7 +132,7 @@ def scale_up_steps(before: int, after: int, scale_up: ScaleUp, sync_seconds: flo
     return tuple(steps)
 
 
-def scaling_stages(lag: ScalingLag, before: int, after: int) -> tuple[Part, ...]:
+def scaling_stages(lag: ScalingLag, before: int, after: int) -> tuple[Stage, ...]:
     """Return the stages until the last of the pods that were added answers.
 
     Raises:
@@ -141,23 +141,23 @@ def scaling_stages(lag: ScalingLag, before: int, after: int) -> tuple[Part, ...]
     steps = scale_up_steps(before, after, lag.scale_up, lag.sync.value)
     policy = steps[-1].seconds if steps else 0.0
     return (
-        Part("metric", lag.metric.value, said(lag.metric)),
-        Part("sync", lag.sync.value, said(lag.sync)),
-        Part(SCALE_UP_POLICY, policy, said(lag.scale_up)),
+        Stage("metric", lag.metric.value, said(lag.metric)),
+        Stage("sync", lag.sync.value, said(lag.sync)),
+        Stage(SCALE_UP_POLICY, policy, said(lag.scale_up)),
         *_new_pod(lag),
     )
 
 
-def replacement_stages(loss: NodeLoss, lag: ScalingLag) -> tuple[Part, ...]:
+def replacement_stages(loss: NodeLoss, lag: ScalingLag) -> tuple[Stage, ...]:
     """Return the stages until the pods of a dead node answer elsewhere: until then their sessions are gone and not replaced."""
     return (
-        Part("detection", loss.grace, said(loss)),
-        Part("toleration", loss.toleration, said(loss)),
+        Stage("detection", loss.grace, said(loss)),
+        Stage("toleration", loss.toleration, said(loss)),
         *_new_pod(lag),
     )
 
 
-def size_lag(stages: Sequence[Part], forecast_seconds: float, *, scope: str = "scaling.lag") -> Sizing:
+def size_lag(stages: Sequence[Stage], forecast_seconds: float, *, scope: str = "scaling.lag") -> Sizing:
     """Return the lag within which a forecast measured the growth, against the stages from load rise to ready pod.
 
     Raises:
@@ -203,9 +203,9 @@ def arrivals_within(starts_per_second: float, lag_seconds: float, probability: f
     return poisson_quantile(load("starts_per_second", starts_per_second) * load("lag_seconds", lag_seconds), probability)
 
 
-def _new_pod(lag: ScalingLag) -> tuple[Part, ...]:
+def _new_pod(lag: ScalingLag) -> tuple[Stage, ...]:
     stages = (("scheduling", lag.scheduling), ("node", lag.node), ("image", lag.image), ("start", lag.start))
-    return tuple(Part(name, span.value, said(span)) for name, span in stages if span is not None)
+    return tuple(Stage(name, span.value, said(span)) for name, span in stages if span is not None)
 
 
 def _allowed(policy: ScaleUpPolicy, replicas: int, added: list[tuple[float, int]], now: float) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from capacity.figures import Source
 from capacity.sizing.claims import Span, said
 from capacity.sizing.result import Sizing, lasting, whole
-from capacity.sizing.stages import Part, budgeted
+from capacity.sizing.stages import Stage, budgeted
 
 FIRST_TOKEN = Span.model_validate(
     {"value": "800ms", "basis": "declared", "source": "CallSphere capacity post: first token < 800 ms", "date": date(2026, 4, 1)}
@@ -57,17 +57,17 @@ def size_first_audio(latency: Latency, *, scope: str = "latency") -> Sizing:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _Input:
     name: str
     takes: Span
     path: str
 
 
-def _stages(stages: dict[str, Span], scope: str) -> tuple[_Stage, ...]:
-    return tuple(_Stage(name, takes, f"{scope}.{name}.value") for name, takes in stages.items())
+def _stages(stages: dict[str, Span], scope: str) -> tuple[_Input, ...]:
+    return tuple(_Input(name, takes, f"{scope}.{name}.value") for name, takes in stages.items())
 
 
-def _sized(resource: str, budget: Span, stages: tuple[_Stage, ...], latency: Latency, scope: str) -> Sizing:
+def _sized(resource: str, budget: Span, stages: tuple[_Input, ...], latency: Latency, scope: str) -> Sizing:
     """Return one budget's sizing.
 
     Quantiles are added: exact where stages are slow together, as they are under load, and too much where they are independent.
@@ -76,13 +76,13 @@ def _sized(resource: str, budget: Span, stages: tuple[_Stage, ...], latency: Lat
         resource,
         scope,
         budget.value,
-        [Part(stage.name, stage.takes.value, said(stage.takes)) for stage in stages],
+        [Stage(stage.name, stage.takes.value, said(stage.takes)) for stage in stages],
         law=f"{latency.quantile:.0%} quantiles of the stages, on a budget that is {said(budget)}",
         remedy=lambda over: _remedy(stages, over, scope),
     )
 
 
-def _remedy(stages: tuple[_Stage, ...], over: float, scope: str) -> str:
+def _remedy(stages: tuple[_Input, ...], over: float, scope: str) -> str:
     weakest = max(stages, key=lambda stage: stage.takes.value)
     left = whole((weakest.takes.value - over) * 1000)
     if left:

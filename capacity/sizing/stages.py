@@ -10,7 +10,7 @@ _EXACT = 1e-9
 
 
 @dataclass(frozen=True)
-class Part:
+class Stage:
     """The time that one stage takes."""
 
     name: str
@@ -19,7 +19,7 @@ class Part:
 
 
 def budgeted(
-    resource: str, scope: str, budget_seconds: float, parts: Sequence[Part], *, law: str, remedy: Callable[[float], str]
+    resource: str, scope: str, budget_seconds: float, parts: Sequence[Stage], *, law: str, remedy: Callable[[float], str]
 ) -> Sizing:
     """Return a budget against the sum of its stages; `binding` is the stage that takes most.
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from capacity.cost import MINUTES_PER_MONTH
 from capacity.load_path import LoadPath
-from capacity.spec import LiveVertical, Spec
+from capacity.spec import Spec
 from capacity.traffic.erlang_many import Array
 from capacity.uncertain.vertical import MIDDLE, Load, World, load, lost_by_sessions
+from capacity.verticals import LiveVertical
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,17 @@ import numpy as np
 
 from capacity.cost import HOURS_PER_MONTH
 from capacity.load_path import LoadPath
+from capacity.node_room import allocatable
 from capacity.packing import Allocatable, PodRequest
-from capacity.pool_plan import Deployed, allocatable, parts_on, pool_nodes, pool_pods
-from capacity.spec import LiveVertical, Pool, QueueVertical, Spec
+from capacity.pool_plan import Deployed, parts_on, pool_nodes, pool_pods
+from capacity.pools import Pool
+from capacity.spec import Spec
 from capacity.traffic.erlang_many import Array
 from capacity.uncertain import amounts
 from capacity.uncertain.amounts import Candidates, cheapest, tried
 from capacity.uncertain.demand import Demand, demand
 from capacity.uncertain.vertical import MIDDLE, Pods, World, blocked, expected_lost, pods, replicas_needed
+from capacity.verticals import LiveVertical, QueueVertical
 
 AS_PLANNED = "as planned"
 

@@ -13,8 +13,8 @@ from capacity.load_path import LoadPath
 from capacity.required import QUARTER_DAYS
 from capacity.scaling import LEAST_REPLICAS
 from capacity.sizing.sockets import DESCRIPTOR_RESERVE
-from capacity.spec import LiveVertical
 from capacity.traffic.erlang_many import Array, Counts, erlang_b_many, mean_losses, servers_for_blocking_many
+from capacity.verticals import LiveVertical
 
 
 @dataclass(frozen=True)

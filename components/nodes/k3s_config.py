@@ -5,7 +5,7 @@ from typing import Any
 from capacity.images import Images
 from capacity.machines import Servers
 from capacity.node_room import advertised, held_back
-from capacity.spec import Pool
+from capacity.pools import Pool
 from capacity.units import format_bytes, format_cores
 from components.kubernetes import DOMAIN
 

@@ -4,9 +4,9 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from capacity.autoscaling import Scaling
 from capacity.plan import LivePlan
 from capacity.scaling import Window
-from capacity.spec import Scaling
 from components.kubernetes import kubernetes_object
 from components.workloads.scaling import autoscaler_claims, behavior, scale_target
 from headroom.blueprint import Rendered

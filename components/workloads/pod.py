@@ -5,8 +5,8 @@ from importlib.resources import files
 from typing import Any
 
 from capacity.plan import LivePlan, QueuePlan
-from capacity.spec import Pod, Sidecar
 from capacity.units import format_bytes, format_cores
+from capacity.verticals import Pod, Sidecar
 from components.kubernetes import DOMAIN, labels, selected
 from components.pods import asked, ports, resources, scratch_mount, scratch_volume, spread, unprivileged, unprivileged_pod
 from components.servers import folder, from_secret

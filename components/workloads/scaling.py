@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
+from capacity.autoscaling import Scaling
 from capacity.plan import LivePlan
 from capacity.scaling import ScalingPlan
-from capacity.spec import Scaling
 from components.kubernetes import DOMAIN, kubernetes_object
 from headroom.blueprint import Options, Rendered, canonical_json
 

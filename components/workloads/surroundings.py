@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from capacity.autoscaling import Scaling
 from capacity.plan import CapacityPlan, LivePlan, QueuePlan
-from capacity.spec import Scaling
 from components.address import Address
 from components.bus.render import SETTINGS as BUS_SETTINGS
 from components.gateway.render import gateway_address

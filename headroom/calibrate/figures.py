@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Literal
 
+from capacity.autoscaling import Lag
 from capacity.providers.limits import GivenTokens, TokenLimited
 from capacity.sizing.lag import KUBERNETES_SYNC
-from capacity.spec import Lag, LiveVertical, Spec
+from capacity.spec import Spec
+from capacity.verticals import LiveVertical
 from headroom.calibrate.edits import flow, scalar, with_value
 from headroom.calibrate.estimate import (
     Demand,

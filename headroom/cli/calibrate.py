@@ -116,7 +116,7 @@ def _span(first: date, end: date, step: str) -> "Span":
 
 
 def _live(spec: "Spec") -> frozenset[str]:
-    from capacity.spec import LiveVertical
+    from capacity.verticals import LiveVertical
 
     return frozenset(name for name, vertical in spec.verticals.items() if isinstance(vertical, LiveVertical))
 

@@ -38,7 +38,7 @@ def forecast(
     with errors_as_exit_codes():
         from capacity.lag_plan import lag_seconds, lag_stages
         from capacity.planner import longest_lag
-        from capacity.spec import LiveVertical
+        from capacity.verticals import LiveVertical
         from headroom.forecast.declared import declared_lock, declares
         from headroom.forecast.lock import forecast_from, lock_text, write_lock
         from headroom.review.terminal import show_lock
