@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def run() -> Result:
 def _play(name: str, play: Callable[[int], Counts], exact: float) -> _Played:
     shares, speeds = [], []
     for seed in range(RUNS):
-        timed = best_of(1, lambda seed=seed: play(seed))  # type: ignore[misc]
+        timed = best_of(1, partial(play, seed))
         offered, refused = timed.answer
         shares.append(refused / offered)
         speeds.append(offered / timed.seconds)

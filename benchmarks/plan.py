@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from typing import Any
 
 from benchmarks.measure import ROOT, alone, best_of
@@ -27,7 +28,7 @@ def run() -> Result:
     sessions: dict[int, float] = {}
     for copies in COPIES:
         spec, lock = _texts(copies)
-        timed = best_of(3, lambda spec=spec, lock=lock: _plan(spec, lock))  # type: ignore[misc]
+        timed = best_of(3, partial(_plan, spec, lock))
         count = len(timed.answer.verticals)
         seconds[count], sessions[count] = timed.seconds, timed.answer.model.sessions
     few, some, many = seconds

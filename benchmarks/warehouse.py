@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,10 +35,10 @@ def main(sizes: Sequence[int]) -> None:
     print(f"{datetime.now(UTC).date()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when it began\n")
     print(f"{'calls':>12}{'ours':>10}{'duckdb':>10}{'pyspark':>10}  seconds")
     for size in sizes:
-        ours = best_of(1, lambda: _ours(starts[:size], ends[:size]))  # noqa: B023 - called at once
+        ours = best_of(1, partial(_ours, starts[:size], ends[:size]))
         with TemporaryDirectory() as folder:
             file = _write(Path(folder), starts[:size], ends[:size])
-            engines = [best_of(1, lambda: _by(engine, file)) for engine in ("duckdb://", "pyspark://")]  # noqa: B023
+            engines = [best_of(1, partial(_by, engine, file)) for engine in ("duckdb://", "pyspark://")]
         for timed in engines:
             assert timed.answer == ours.answer, "the histograms differ"
         print(f"{size:>12,}" + "".join(f"{timed.seconds:>10.2f}" for timed in (ours, *engines)), flush=True)

@@ -37,7 +37,8 @@ _SEED = 22
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SLOT_MINUTES = 15
 """Every offset of the time zone database since 1972 is a multiple of it, so that local hours begin with a slot."""
-_SLOTS = 24 * 60 // _SLOT_MINUTES
+_HOURS = 24
+_SLOTS = _HOURS * 60 // _SLOT_MINUTES
 _BLOCK_DAYS = 28
 """Days held in memory at once."""
 
@@ -91,11 +92,11 @@ class Hours(Frozen):
         if (self.open is None) != (self.close is None) or (self.open is None) == (self.weights is None):
             raise ValueError("give open and close, or 24 weights")
         if self.weights is not None:
-            if len(self.weights) != 24 or min(self.weights) < 0 or sum(self.weights) <= 0:  # noqa: PLR2004  # hours of a day
+            if len(self.weights) != _HOURS or min(self.weights) < 0 or sum(self.weights) <= 0:
                 raise ValueError("expected 24 weights, none of them negative and one above 0")
             if self.peak_to_mean is not None:
                 raise ValueError("weights say by themselves how far the peak is above the mean; leave peak_to_mean out")
-        elif not 0 <= _minutes(self.open) < _minutes(self.close) <= 24 * 60:
+        elif not 0 <= _minutes(self.open) < _minutes(self.close) <= _HOURS * 60:
             raise ValueError(f"closes at {self.close}, which is not after {self.open} or past 24:00; give weights for a night")
         return self
 
@@ -340,7 +341,7 @@ def _shape(hours: Hours, typical_to_peak: float, data_end: date, days: int) -> "
         )
     of_week = np.stack([of_day if day in hours.days else np.zeros(_SLOTS) for day in _WEEK])
     midnight, zone = datetime.combine(data_end, time(), UTC), ZoneInfo(hours.zone)
-    offsets = [(midnight + timedelta(hours=hour)).astimezone(zone).utcoffset() for hour in range(24 * days)]
+    offsets = [(midnight + timedelta(hours=hour)).astimezone(zone).utcoffset() for hour in range(_HOURS * days)]
     ahead = np.repeat(
         [round(offset.total_seconds() / 60) if offset is not None else 0 for offset in offsets], 60 // _SLOT_MINUTES
     )

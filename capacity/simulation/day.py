@@ -60,7 +60,7 @@ class Traffic:
         for name, cv in (("holding_variation", self.holding_variation or 0.0), ("day_cv", self.day_cv)):
             require(holds=math.isfinite(cv) and cv >= 0, what=f"{name} must be finite and 0 or more", got=cv)
         total = sum(group.share for group in self.groups)
-        require(holds=not self.groups or abs(total - 1) < 1e-9, what="the groups' shares must add up to 1", got=total)  # noqa: PLR2004
+        require(holds=not self.groups or math.isclose(total, 1), what="the groups' shares must add up to 1", got=total)
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from capacity.lag_plan import pod_seconds
@@ -116,7 +116,7 @@ def _floors(window: Window, day: date, midnight: datetime, length: float) -> Ite
 def _instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
     hours, minutes = (int(part) for part in clock.split(":"))
     # "24:00" is the next day's midnight; added before the zone, so that the wall clock counts.
-    return (datetime(day.year, day.month, day.day) + timedelta(hours=hours, minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)  # noqa: DTZ001
+    return (datetime.combine(day, time.min) + timedelta(hours=hours, minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
 
 
 def token_share(plan: CapacityPlan, vertical: str) -> TokenBucket | None:
