@@ -24,7 +24,7 @@ test-cluster: setup ## the tests on a real control plane (builds it the first ti
 	@$(BIN)/python -m pytest tests/cluster $(PYTEST)
 
 test-parts: setup .venv-checkov/stamp ## the tests of what is rendered, by the programs that will read it (npm packages by their lock files)
-	@for folder in $(dir $(wildcard tests/parts/*/package-lock.json)); do npm ci --prefix $$folder --no-audit --no-fund --silent; done
+	@for folder in $(dir $(wildcard tests/parts/*/package-lock.json)); do npm ci --prefix $$folder --no-audit --no-fund --silent || exit 1; done
 	@PATH="$$PATH:$(CURDIR)/.venv-checkov/bin" $(BIN)/python -m pytest tests/parts $(PYTEST)
 
 .venv-checkov/stamp: requirements/checkov.txt
