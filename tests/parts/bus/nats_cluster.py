@@ -33,6 +33,8 @@ from tests.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
 SPEAKERS = ("real-estate", "other")
+NO_PEERS = 10005
+"""The servers' error code where a stream finds too few of them."""
 
 
 @dataclass
@@ -58,7 +60,12 @@ class Cluster:
         """Make the stream of the first account as its administrator does, and wait until every server knows of it."""
         administrating = await self.connect(administrator(SPEAKERS[0]))
         config = stream_config(self.bus, 3600).encode()
-        answer = json.loads((await administrating.request(f"$JS.API.STREAM.CREATE.{STREAM}", config, timeout=30)).data)
+        # Who leads may not have heard of every peer yet; the Job that makes streams tries again too.
+        for _ in range(100):
+            answer = json.loads((await administrating.request(f"$JS.API.STREAM.CREATE.{STREAM}", config, timeout=30)).data)
+            if answer.get("error", {}).get("err_code") != NO_PEERS:
+                break
+            await asyncio.sleep(0.3)
         assert "error" not in answer, answer["error"]
         for server in range(self.bus.servers):
             client = await self.connect(SPEAKERS[0], server)
