@@ -1,4 +1,4 @@
-"""Nodes for 12 kinds of pods: the planner's packing beside the optimum of OR-tools' CP-SAT."""
+"""Nodes for 12 kinds of pods: the planner's packing beside the optimum of OR-tools' CP-SAT, and what is enough without one."""
 
 import math
 import time
@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.measure import best_of
 from benchmarks.result import Result
+from capacity.covering import nodes_enough
 from capacity.packing import Allocatable, PodRequest, pack
 
 INSTANCES = 100
@@ -48,6 +49,7 @@ def run() -> Result:
     over = [nodes - each.nodes for each, nodes in zip(solved, ours.answer, strict=True) if each.optimal]
     mean_gap = sum(gaps) / len(gaps)
     ratio = rival / ours.seconds
+    enough = best_of(5, lambda: [nodes_enough(pods, shape) for shape, pods in cases])
     return Result(
         key="packing",
         ours=ours.seconds,
@@ -66,6 +68,10 @@ def run() -> Result:
             (
                 f"optimum known in {len(over)} of {INSTANCES} ({_SECONDS_EACH:g} s each); ours meets it in {over.count(0)}, "
                 f"is at most {max(over)} over"
+            ),
+            (
+                f"enough wherever pods stand (what the planner asks for): {sum(enough.answer):,} nodes, "
+                f"{sum(enough.answer) / sum(ours.answer) - 1:.0%} over the packing, in {1000 * enough.seconds:.0f} ms"
             ),
             "one of 3 shapes an instance, for a pool of ours has one; choosing among shapes within an instance is not measured",
         ),

@@ -1,5 +1,6 @@
 """What a plan costs: its machines and its model by vertical, its blocked calls, and what GPUs of one's own would."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -115,7 +116,7 @@ def _bill(pool: PoolPlan, price: Price | None) -> PoolBill:
         asked[vertical] = asked.get(vertical, 0.0) + one * pod.count
     if parts and not asked:
         return PoolBill(pool.nodes, _amount(price), {_beside(pool.name): 1.0})
-    whole = max(pool.nodes * given - parts, sum(asked.values()))
+    whole = max(pool.nodes * given - parts, math.fsum(asked.values()))
     shares = {vertical: amount / whole for vertical, amount in asked.items()} if whole else {}
     return PoolBill(pool.nodes, _amount(price), shares)
 

@@ -1,5 +1,6 @@
 """What a plan costs. A price that nobody gave is unknown, and so is every sum with it: never zero."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -125,7 +126,7 @@ def plan_costs(whole: Cost, plans: Mapping[str, SoldPlan]) -> tuple[PlanCost, ..
 
 
 def _unasked(pool: PoolBill) -> float:
-    return max(0.0, 1 - sum(pool.shares.values()))
+    return max(0.0, 1 - math.fsum(pool.shares.values()))
 
 
 def _priced(name: str, infrastructure: Money, model: Money, minutes: float | None, blocked_calls: Money) -> Cost:

@@ -1,4 +1,4 @@
-"""Pods on nodes of one shape.
+"""Pods on nodes of one shape, and the fewest nodes that a packing of them takes.
 
 Sizes are whole numbers (millionths of a core, bytes), so that another program that follows the same rules counts the same nodes.
 """
@@ -11,6 +11,10 @@ MOST_KINDS = 64
 """Above so many sizes of pods only first-fit is tried: filling node by node takes time with the square of the sizes."""
 _GRID = 1 << 16
 """A whole node in the figures that are weighed against each other; what fits is decided by the exact sizes."""
+
+
+Size = tuple[int, int]
+"""Millionths of a core, and bytes."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Allocatable:
 
     def holds(self, pod: PodRequest) -> bool:
         """Return whether an empty node takes the pod."""
-        by_cpu = _millionths(pod.cpu_cores) <= _millionths(self.cpu_cores)
-        return by_cpu and pod.memory_bytes <= self.memory_bytes and self.pods > 0
+        asked, room = size_of(pod), size_of(self)
+        return asked[0] <= room[0] and asked[1] <= room[1] and self.pods > 0
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,8 @@ def pack(pods: Sequence[PodRequest], node: Allocatable) -> Packed:
     for vector bin packing": dot product, least squares) and one that keeps what is free in the proportion of what is still to
     come. Ends early at the bound that the sums set: no packing takes fewer nodes than that.
 
-    A packing of more pods is one of fewer, so nodes that suffice for a load suffice for a lower one. The count itself can fall
-    by a node or so when pods are added, where the smaller set was packed badly. kube-scheduler places pods one by one and knows
-    none of these packings: it may leave a pod pending on nodes that could take all.
+    It is what moving every pod could reach. kube-scheduler moves none and may leave a pod pending on so many nodes:
+    `capacity.covering` says how many are enough. The count itself can fall by a node or so when pods are added.
     """
     too_large = tuple(pod.name for pod in pods if not node.holds(pod))
     goods = _goods(pods, node)
@@ -69,15 +72,21 @@ def pack(pods: Sequence[PodRequest], node: Allocatable) -> Packed:
     return Packed(fewest, too_large)
 
 
-def fits(pods: Sequence[PodRequest], node: Allocatable, nodes: int) -> bool:
-    """Return whether one of `pack`'s packings of the pods that a node takes at all needs no more than so many nodes."""
-    goods = _goods(pods, node)
-    return goods.bound() <= nodes and any(needed <= nodes for needed in _packings(goods))
+def size_of(asked: PodRequest | Allocatable) -> Size:
+    """Return what a pod asks for, or a node has, in whole numbers."""
+    return round(asked.cpu_cores * 1_000_000), asked.memory_bytes
 
 
-_Pair = tuple[int, int]
-"""Of the processor, of the memory."""
-_Score = Callable[[_Pair, _Pair, _Pair], int]
+def sizes_of(pods: Sequence[PodRequest], node: Allocatable) -> Counter[Size]:
+    """Return how many pods there are of each size that a node takes."""
+    sizes: Counter[Size] = Counter()
+    for pod in pods:
+        if pod.count and node.holds(pod):
+            sizes[size_of(pod)] += pod.count
+    return sizes
+
+
+_Score = Callable[[Size, Size, Size], int]
 """How well a pod suits a node, the higher the better: from what is still to come, the pod, and what the node has free."""
 
 
@@ -85,12 +94,12 @@ _Score = Callable[[_Pair, _Pair, _Pair], int]
 class _Goods:
     """What is to be packed, the largest share of a node first; pods of one size are one kind."""
 
-    node: _Pair
+    node: Size
     places: int
-    sizes: tuple[_Pair, ...]
+    sizes: tuple[Size, ...]
     counts: tuple[int, ...]
 
-    def share(self, size: _Pair) -> _Pair:
+    def share(self, size: Size) -> Size:
         return size[0] * _GRID // max(1, self.node[0]), size[1] * _GRID // max(1, self.node[1])
 
     def bound(self) -> int:
@@ -107,11 +116,7 @@ class _Goods:
 
 
 def _goods(pods: Sequence[PodRequest], node: Allocatable) -> _Goods:
-    room = (_millionths(node.cpu_cores), node.memory_bytes)
-    kinds: Counter[_Pair] = Counter()
-    for pod in pods:
-        if pod.count and node.holds(pod):
-            kinds[_millionths(pod.cpu_cores), pod.memory_bytes] += pod.count
+    room, kinds = size_of(node), sizes_of(pods, node)
     sizes = sorted(kinds, key=lambda size: (max(size[0] * room[1], size[1] * room[0]), size), reverse=True)
     return _Goods(room, node.pods, tuple(sizes), tuple(kinds[size] for size in sizes))
 
@@ -155,7 +160,7 @@ def _node_by_node(goods: _Goods, score: _Score) -> int:
     return nodes
 
 
-def _filling(goods: _Goods, shares: Sequence[_Pair], left: Sequence[int], score: _Score) -> Counter[int]:
+def _filling(goods: _Goods, shares: Sequence[Size], left: Sequence[int], score: _Score) -> Counter[int]:
     """Return how many pods of each kind fill one node."""
     wanted = [sum(share[at] * count for share, count in zip(shares, left, strict=True)) for at in (0, 1)]
     most = max(*wanted, 1)
@@ -177,7 +182,7 @@ def _filling(goods: _Goods, shares: Sequence[_Pair], left: Sequence[int], score:
 def _balanced(strictness: int) -> _Score:
     """Return the score of large pods that leave the node in the proportion of what is still to come."""
 
-    def score(coming: _Pair, pod: _Pair, free: _Pair) -> int:
+    def score(coming: Size, pod: Size, free: Size) -> int:
         askew = (free[0] - pod[0]) * coming[1] - (free[1] - pod[1]) * coming[0]
         return 2 * (pod[0] * coming[0] + pod[1] * coming[1]) - strictness * abs(askew)
 
@@ -187,18 +192,14 @@ def _balanced(strictness: int) -> _Score:
 def _dot_product(power: int) -> _Score:
     """Return the score of pods that are large where the node has room and much is still to come."""
 
-    def score(coming: _Pair, pod: _Pair, free: _Pair) -> int:
+    def score(coming: Size, pod: Size, free: Size) -> int:
         return int(coming[0] ** power) * pod[0] * free[0] + int(coming[1] ** power) * pod[1] * free[1]
 
     return score
 
 
-def _least_squares(_coming: _Pair, pod: _Pair, free: _Pair) -> int:
+def _least_squares(_coming: Size, pod: Size, free: Size) -> int:
     return -((free[0] - pod[0]) ** 2 + (free[1] - pod[1]) ** 2)
-
-
-def _millionths(cores: float) -> int:
-    return round(cores * 1_000_000)
 
 
 def _divided_up(amount: int, by: int) -> int:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal
 
 from capacity.autoscaling import Scaling
+from capacity.covering import nodes_enough
 from capacity.lead_times import LeadTime, first_day, late_order, lead_time
 from capacity.load_path import LoadPath
 from capacity.node_room import allocatable
@@ -84,15 +85,21 @@ class PoolPlan:
     """Of a number of nodes that the spec states; otherwise never short."""
 
     @property
-    def packed(self) -> int:
-        """Nodes that the pods take, none of them spare."""
+    def enough(self) -> int:
+        """Nodes on which every pod finds room wherever the others stand, none of them spare."""
         return 0 if self.sizing is None else round(self.sizing.required)
+
+    @property
+    def packed(self) -> int:
+        """Nodes of the smallest packing found: what no scheduler can do with fewer than, but for a node or so."""
+        return 0 if self.sizing is None else pack(self.pods, self.node).nodes
 
     def document(self) -> dict[str, Any]:
         """Return the plan of the pool as JSON."""
         return {
             "node": asdict(self.node),
             "packed": self.packed,
+            "enough": self.enough,
             "needed": self.needed,
             "nodes": self.nodes,
             "survive": self.survive,
@@ -179,7 +186,7 @@ def pool_shortfalls(pool: PoolPlan, as_of: date) -> Iterator[Shortfall]:
             pool.needed,
             pool.nodes,
             "nodes",
-            f"every autoscaler at its maximum takes {pool.packed} nodes ({pool.binding} binds), and {left.value:,.0f} remain: "
+            f"every autoscaler at its maximum takes {pool.enough} nodes ({pool.binding} binds), and {left.value:,.0f} remain: "
             f"{left.formula}",
             f"raise pools.{pool.name}.nodes from {pool.nodes} to {pool.needed}",
         )
@@ -191,12 +198,10 @@ def _needed(
     pool: Pool, node: Allocatable, pods: Sequence[PodRequest], moving: Mapping[str, PodRequest]
 ) -> tuple[int, str | None]:
     """Return the nodes that are needed, and the vertical whose rollout takes most room."""
-    in_rollout = {vertical: pack((*pods, beside), node).nodes for vertical, beside in moving.items()}
+    in_rollout = {vertical: nodes_enough((*pods, beside), node) for vertical, beside in moving.items()}
     worst = max(in_rollout, key=lambda vertical: in_rollout[vertical], default=None)
-    most = in_rollout[worst] if worst is not None else 0
-    needed = nodes_needed(pack(pods, node).nodes, most, survive=pool.survive, zones=pool.zones)
-    # While a node is gone, the pod that must stand apart from all others waits for it.
-    return max(needed, *(pod.count for pod in pods if pod.apart), 0), worst
+    on_all = max(nodes_enough(pods, node, apart=True), *in_rollout.values(), 0)
+    return nodes_needed(nodes_enough(pods, node), on_all, survive=pool.survive, zones=pool.zones), worst
 
 
 def _short_on(pool: Pool, nodes: Nodes, deployed: Sequence[Deployed], path: LoadPath) -> date | None:

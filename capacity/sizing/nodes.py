@@ -7,8 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from capacity.covering import nodes_enough
 from capacity.figures import Source
-from capacity.packing import Allocatable, PodRequest, fits, pack
+from capacity.packing import Allocatable, PodRequest
 from capacity.shortfall import Shortfall
 from capacity.sizing.result import Limit, Sizing, counted, raised, sized
 from capacity.units import Seconds
@@ -53,16 +54,19 @@ class Nodes:
         return max(0, min(self.count - self.survive, after_zone))
 
     def hold(self, pods: Sequence[PodRequest], moving: Sequence[Sequence[PodRequest]] = ()) -> bool:
-        """Return whether the pods fit after the worst loss, and beside each set of moving pods on all nodes."""
-        return fits(pods, self.node, self.remaining) and all(fits((*pods, *more), self.node, self.count) for more in moving)
+        """Return whether the nodes are enough for the pods after the worst loss, and with each set of moving pods without one."""
+        if nodes_enough(pods, self.node) > self.remaining or nodes_enough(pods, self.node, apart=True) > self.count:
+            return False
+        return all(nodes_enough((*pods, *more), self.node) <= self.count for more in moving)
 
 
 def size_nodes(nodes: Nodes, pods: Sequence[PodRequest], moving: Sequence[PodRequest] = (), *, scope: str = "nodes") -> Sizing:
-    """Return the nodes that remain for the pods against those that they need, by the best packing found.
+    """Return the nodes that remain for the pods against those that are enough for them wherever they stand.
 
     Remaining is the least of: count - survive; count less the largest of even zones, so that each zone holds R / (Z - 1); count
-    less what a rollout's moving pods need beside the others. Losses and rollouts are not counted on top of each other. `hard` and
-    `safe` are the same: the spare nodes are the margin.
+    less what a rollout's moving pods need beside the others; less what pods need that must stand apart. These are not counted on
+    top of each other: while a node is gone, the last of the pods that must stand apart may wait for it. `hard` and `safe` are the
+    same: the spare nodes are the margin.
 
     Args:
         nodes: The pool.
@@ -70,8 +74,9 @@ def size_nodes(nodes: Nodes, pods: Sequence[PodRequest], moving: Sequence[PodReq
         moving: Pods beside them while one Deployment is rolled out, by `moving_pods`.
         scope: Path of the pool in the spec.
     """
-    needed, in_rollout = _packed(nodes.node, pods), _packed(nodes.node, (*pods, *moving))
-    count = nodes_needed(needed, in_rollout, survive=nodes.survive, zones=nodes.zones)
+    needed, in_rollout = _enough(nodes.node, pods), _enough(nodes.node, (*pods, *moving))
+    apart = _enough(nodes.node, pods, apart=True)
+    count = nodes_needed(needed, max(in_rollout, apart), survive=nodes.survive, zones=nodes.zones)
     breaches = [_too_large(nodes.node, pod, scope) for pod in pods if not nodes.node.holds(pod)]
     # Where a pod is too large other nodes are the cure, and how many of those is not known.
     remedy = "" if breaches else raised(f"{scope}.nodes", nodes.count, count, counted)
@@ -80,6 +85,9 @@ def size_nodes(nodes: Nodes, pods: Sequence[PodRequest], moving: Sequence[PodReq
     if moving:
         formula = f"{nodes.count} nodes - {in_rollout - needed} for pods that surge and drain"
         limits.append(Limit("rollout", max(0, nodes.count - (in_rollout - needed)), formula, nodes.source, remedy))
+    if apart > needed:
+        formula = f"{nodes.count} nodes - {apart - needed} for pods that may not stand together"
+        limits.append(Limit("apart", max(0, nodes.count - (apart - needed)), formula, nodes.source, remedy))
     if nodes.zones > 1:
         zone = math.ceil(nodes.count / nodes.zones)
         formula = f"{nodes.count} nodes - {zone} of the largest of {nodes.zones} zones"
@@ -87,18 +95,18 @@ def size_nodes(nodes: Nodes, pods: Sequence[PodRequest], moving: Sequence[PodReq
     return sized("nodes", scope, "nodes", needed, limits, safe_utilisation=1.0, breaches=breaches)
 
 
-def nodes_needed(packed: int, in_rollout: int, *, survive: int, zones: int) -> int:
-    """Return the least number of nodes of which enough remain after a loss, and which hold a rollout's pods too.
+def nodes_needed(enough: int, on_all: int, *, survive: int, zones: int) -> int:
+    """Return the least number of nodes of which enough remain after a loss, and which have room for what stands on all of them.
 
     n - ceil(n / Z) >= R first holds at n = ceil(R x Z / (Z - 1)).
 
     >>> nodes_needed(8, 11, survive=1, zones=3)
     12
     """
-    if not packed:
+    if not enough:
         return 0
-    by_zone = math.ceil(packed * zones / (zones - 1)) if zones > 1 else packed
-    return max(packed + survive, in_rollout, by_zone)
+    by_zone = math.ceil(enough * zones / (zones - 1)) if zones > 1 else enough
+    return max(enough + survive, on_all, by_zone)
 
 
 def moving_pods(pod: PodRequest, rollout: Rollout, grace_seconds: float) -> PodRequest:
@@ -125,9 +133,9 @@ def _drain(rollout: Rollout, grace_seconds: float) -> float:
     return grace_seconds if rollout.drain is None else min(rollout.drain, grace_seconds)
 
 
-def _packed(node: Allocatable, pods: Sequence[PodRequest]) -> int:
+def _enough(node: Allocatable, pods: Sequence[PodRequest], *, apart: bool = False) -> int:
     # A pod that no node takes still needs one.
-    return pack(pods, node).nodes + sum(pod.count for pod in pods if not node.holds(pod))
+    return nodes_enough(pods, node, apart=apart) + sum(pod.count for pod in pods if not node.holds(pod))
 
 
 def _too_large(node: Allocatable, pod: PodRequest, scope: str) -> Shortfall:
