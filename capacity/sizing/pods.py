@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from capacity.figures import Frozen, Name
-from capacity.units import Millicores, PositiveSize, Seconds
+from capacity.figures import Frozen, Name, Source
+from capacity.units import Millicores, PositiveSize, Seconds, Size
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 """A TCP port that a process without privileges may listen on."""
@@ -34,6 +34,21 @@ class Probes(Frozen):
     """Without an answer for this long it gets no new calls."""
     dead: Seconds = 120.0
     """Without an answer for this long it is restarted."""
+
+
+class FixedPods(Source):
+    """Pods that answer requests, always as many."""
+
+    pods: int = Field(gt=0)
+    survive: int = Field(default=1, ge=0)
+    """Pods that may be gone while the others carry the load."""
+    pod: PodSize
+    scratch: Size = 64 * 2**20
+    """Of /tmp: the only place that a pod may write to."""
+    port: Port = 8080
+    probes: Probes = Probes()
+    drain: Seconds = 60.0
+    """How long a pod that is to go gets for what it is answering to end."""
 
 
 def pod_size(cpu: str, memory: str) -> PodSize:

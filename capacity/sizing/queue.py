@@ -10,6 +10,7 @@ from capacity.figures import Frozen, Name, Source
 from capacity.shortfall import Shortfall
 from capacity.sizing.claims import LongLead, said
 from capacity.sizing.exporter import EXPORTER, Exporter
+from capacity.sizing.queue_gateway import QueueGatewaySection
 from capacity.sizing.result import (
     Limit,
     Sizing,
@@ -90,6 +91,8 @@ class QueueSection(QueueFigures):
     """The queue of a vertical and what comes to it: what the vertical's own figures do not say."""
 
     load: QueueLoad
+    gateway: QueueGatewaySection | None = None
+    """What takes callbacks for it. Left out: its producers add jobs themselves and keep its cap."""
 
 
 class Queue(QueueFigures):

@@ -2,24 +2,20 @@
 
 from pydantic import Field
 
-from capacity.figures import Source
 from capacity.sizing.claims import said
-from capacity.sizing.pods import PodSize, Port, Probes, pod_size
+from capacity.sizing.pods import FixedPods, PodSize, pod_size
 from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
 from capacity.traffic.erlang import servers_for_wait, waiting_share
-from capacity.units import Seconds, Size
+from capacity.units import Seconds
 
 _HALVINGS = 60
 
 
-class ExecutorsSection(Source):
+class ExecutorsSection(FixedPods):
     """A pool of tool executors and the tool calls of a session."""
 
-    pods: int = Field(gt=0)
     slots: int = Field(gt=0)
     """Tool calls that a pod runs at once."""
-    survive: int = Field(default=1, ge=0)
-    """Pods that may be gone while the target still holds."""
     calls_per_session: float = Field(gt=0)
     service: Seconds
     """Mean time that a tool call holds its slot."""
@@ -28,12 +24,6 @@ class ExecutorsSection(Source):
     service_level: float = Field(default=0.95, gt=0, lt=1)
     """The share of tool calls for which that must hold."""
     pod: PodSize = pod_size("500m", "512Mi")
-    scratch: Size = 64 * 2**20
-    """Of /tmp: the only place that a pod may write to."""
-    port: Port = 8080
-    probes: Probes = Probes()
-    drain: Seconds = 60.0
-    """How long a pod that is to go gets for its tool calls to end."""
 
 
 class Executors(ExecutorsSection):

@@ -8,7 +8,7 @@ from capacity.sizing.gateway import GatewaySection
 from capacity.spec import SoldPlan
 from components.address import Address
 from components.network import verticals
-from components.serving import Serving, serving_resources
+from components.serving import Serving, served_by, serving_resources
 from headroom.blueprint import Rendered, canonical_json
 
 NAME = "gateway"
@@ -44,14 +44,7 @@ def gateway_resources(plan: CapacityPlan, models: Mapping[str, Address], *, pare
         name=NAME,
         kind="gateway",
         image=image,
-        pods=gateway.pods,
-        unavailable=max(1, gateway.survive),
-        zones=next(pool.zones for pool in plan.pools if pool.name == gateway.pod.pool),
-        pod=gateway.pod,
-        scratch=gateway.scratch,
-        port=gateway.port,
-        probes=gateway.probes,
-        drain_seconds=gateway.drain,
+        served=served_by(gateway, plan),
         environment={
             "HEADROOM_PORT": str(gateway.port),
             "HEADROOM_PROBE_PORT": str(gateway.probes.port),

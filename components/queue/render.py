@@ -8,6 +8,7 @@ from capacity.sizing.queue import Queue, server_disk, server_memory
 from components.kubernetes import (
     DOMAIN,
     HEALTH_DATA,
+    claimed,
     disruption_budget,
     kubernetes_object,
     labels,
@@ -163,11 +164,31 @@ def _server(vertical: QueuePlan, queue: Queue, image: str, exporter: str, *, com
         "template": {"metadata": {"labels": labels(NAME), "annotations": configured(redis_config(queue))}, "spec": pod},
         "volumeClaimTemplates": [disk_claim(queue.storage_class, server_disk(queue))],
     }
-    annotations = {f"{DOMAIN}/kind": "redis", f"{DOMAIN}/vertical": vertical.name}
+    annotations = {f"{DOMAIN}/kind": "redis", f"{DOMAIN}/vertical": vertical.name} | _figures(vertical, queue)
     metadata = {"name": NAME, "namespace": queue_namespace(vertical.name), "labels": labels(NAME), "annotations": annotations}
     after = (space, f"{component}-config")
     return kubernetes_object(
         f"{component}-server", "apps/v1", "StatefulSet", metadata, {"spec": spec}, parent=component, after=after
+    )
+
+
+def _figures(vertical: QueuePlan, queue: Queue) -> dict[str, str]:
+    load = None if vertical.spec.queue is None else vertical.spec.queue.load
+    arriving = (
+        {}
+        if load is None
+        else claimed(
+            busy_jobs_per_second=load.busy_jobs_per_second,
+            busy_seconds=load.busy,
+            quiet_jobs_per_second=load.quiet_jobs_per_second,
+        )
+    )
+    return arriving | claimed(
+        payload_bytes=queue.payload,
+        overhead_bytes=queue.overhead,
+        job_seconds=queue.job,
+        drain_seconds=queue.drain_within,
+        lead_seconds=queue.lead_time,
     )
 
 

@@ -6,7 +6,7 @@ from capacity.plan import CapacityPlan
 from capacity.sizing.tools import ExecutorsSection
 from components.address import Address
 from components.network import WORLD, verticals
-from components.serving import Serving, serving_resources
+from components.serving import Serving, served_by, serving_resources
 from headroom.blueprint import Rendered
 
 NAME = "tools"
@@ -27,14 +27,7 @@ def tools_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
         name=NAME,
         kind="tools",
         image=image,
-        pods=tools.pods,
-        unavailable=max(1, tools.survive),
-        zones=next(pool.zones for pool in plan.pools if pool.name == tools.pod.pool),
-        pod=tools.pod,
-        scratch=tools.scratch,
-        port=tools.port,
-        probes=tools.probes,
-        drain_seconds=tools.drain,
+        served=served_by(tools, plan),
         environment={
             "HEADROOM_PORT": str(tools.port),
             "HEADROOM_PROBE_PORT": str(tools.probes.port),

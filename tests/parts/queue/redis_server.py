@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Server:
     queue: Queue
     port: int
     process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
 
     def client(self, user: str, **changes: Any) -> redis.Redis:
         """Return a client of one of its users."""
@@ -54,7 +56,7 @@ class Server:
 
     def restarted(self) -> None:
         """Start it again after its end."""
-        self.process = _start(self.folder, self.port)
+        self.process = _start(self.folder, self.port, self.environment)
 
     def _command(self, *arguments: object) -> list[str]:
         return ["node", str(SCRIPT), str(self.folder / "bullmq.json"), *(str(argument) for argument in arguments)]
@@ -68,15 +70,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(queue: Queue, folder: Path) -> Iterator[Server]:
-    """Run a server with the configuration of a queue, and end it."""
+def serving(
+    queue: Queue, folder: Path, changed: Callable[[str], str] = str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run a server with the configuration of a queue, and end it. `changed` sabotages the configuration."""
     port = free_port()
     (folder / "data").mkdir()
     here = {USERS_FOLDER: str(folder), TLS_FOLDER: str(folder), "dir /data": f"dir {folder / 'data'}"}
     text = redis_config(queue).replace(f"port {PORT}", f"port {port}").replace("bind * -::*", "bind 127.0.0.1")
     for there, path in here.items():
         text = text.replace(there, path)
-    (folder / "redis.conf").write_text(text)
+    (folder / "redis.conf").write_text(changed(text))
     users = re.sub(
         r"<sha256 of the password of (\w+)>",
         lambda user: hashlib.sha256(f"{user[1]}-password".encode()).hexdigest(),
@@ -86,7 +90,8 @@ def serving(queue: Queue, folder: Path) -> Iterator[Server]:
     settings = bullmq_settings(QUEUE, queue, "127.0.0.1")
     settings["connection"]["port"] = port
     (folder / "bullmq.json").write_text(json.dumps(settings))
-    server = Server(folder, queue, port, _start(folder, port))
+    around = {**os.environ, **(environment or {})}
+    server = Server(folder, queue, port, _start(folder, port, around), around)
     try:
         yield server
     finally:
@@ -94,9 +99,10 @@ def serving(queue: Queue, folder: Path) -> Iterator[Server]:
         server.process.wait()
 
 
-def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+def _start(folder: Path, port: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(["redis-server", str(folder / "redis.conf")], stdout=log, stderr=log)
+        command = ["redis-server", str(folder / "redis.conf")]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     until(lambda: process.poll() is not None or _listens(port), f"redis-server listens; its log is {folder / 'log'}")
     assert process.poll() is None, (folder / "log").read_text()
     return process
