@@ -1,11 +1,13 @@
 """The programs at the edge: what Cloudflare runs them with, and how far their storage has come."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from capacity.figures import Name, Source
+from capacity.figures import Frozen, Name, Source
+from capacity.session_edge import Sessions
 from capacity.sizing.claims import GATHERED
 from capacity.units import PositiveAmount, Seconds
 
@@ -36,6 +38,61 @@ class Shield(Source):
     """How long an address that asked for more is refused."""
 
 
+class Tokens(Frozen):
+    """The tokens that tenants sign for each call of theirs, with keys of which KV holds the public halves."""
+
+    life: Seconds = 300.0
+    """The longest from issue to end; for so long the gate remembers calls that are over, so that no token is good for two."""
+    skew: Seconds = 30.0
+    """How far a tenant's clock may be off."""
+    longest: PositiveAmount = 4096
+    """Characters of one."""
+    longest_id: Annotated[int, Field(gt=0, le=128)] = 128
+    """Of a call, a tenant or a key; the queue's gateway takes as many."""
+    remember: Annotated[Seconds, Field(ge=0, le=60)] = 1.0
+    """How old what KV said of keys, plans and places may be: a flood of calls need not ask for each. KV is a minute behind."""
+
+
+class Refusal(Frozen):
+    """What becomes of a caller that finds no place."""
+
+    texts: dict[str, str] = Field(
+        default_factory=lambda: {
+            "en": "All lines are busy just now. Please try again in a moment, or let us call you back.",
+            "es": "Todas las líneas están ocupadas en este momento. Inténtelo de nuevo en unos instantes o deje que le llamemos.",
+        },
+        min_length=1,
+    )
+    """What it is told, by language (a tag such as `en` or `es-mx`); the first is for whoever understands none of them."""
+    offer: Seconds = 20.0
+    """How long its socket stays open for the answer to the offer of a callback."""
+    longest_reply: PositiveAmount = 1024
+    """Characters of that answer."""
+
+    @field_validator("texts")
+    @classmethod
+    def _are_languages(cls, texts: dict[str, str]) -> dict[str, str]:
+        for language, text in texts.items():
+            if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", language) or not text.strip():
+                raise ValueError(f"texts.{language}: give a text under a language tag in lower case, such as en or es-mx")
+        return texts
+
+
+class Delivery(Frozen):
+    """How callbacks come from Cloudflare's queue to the gateways in the cluster."""
+
+    batch: Annotated[int, Field(gt=0, le=100)] = 10
+    """Messages that are handed over together (Cloudflare docs, Queues limits: 100 at most)."""
+    wait: Annotated[Seconds, Field(le=60)] = 1.0
+    """How long a batch may take to fill."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 60
+    """After them a message is a dead letter, in a queue of its own (Cloudflare docs, Queues limits: 100 at most)."""
+    first_retry: Annotated[Seconds, Field(le=43200)] = 10.0
+    """Twice as long before each one after it."""
+    longest_retry: Annotated[Seconds, Field(le=43200)] = 600.0
+    """Sixty retries then span nine hours and a half: a night without a gateway."""
+
+
 class Scripts(Source):
     """The two Workers: the router, and the sessions that own the Durable Objects."""
 
@@ -54,6 +111,12 @@ class Scripts(Source):
     """Where the sessions of verticals with health data stay. Left out: anywhere; workerd on one machine knows none."""
     retry_after: Seconds = 30.0
     """When a refused caller may ask again."""
+    tokens: Tokens = Tokens()
+    refusal: Refusal = Refusal()
+    delivery: Delivery = Delivery()
+    session: Sessions = Sessions()
+    reported: Seconds = 3600.0
+    """How long a tenant's gate remembers what a call that is over used, so that a report that comes twice counts once."""
     administrators: str = Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")
     """Whoever has an address of this mail domain may open what only people of the house may."""
     administrators_stay: Seconds = 8 * 3600.0

@@ -1,10 +1,11 @@
-"""Request rates of Durable Objects (S24): the object of a call's frames, and the one that admits a tenant's calls."""
+"""Request rates of Durable Objects (S24): the object of a call's frames, and those that admit calls."""
 
 from pydantic import Field
 
 from capacity.figures import Source
 from capacity.sizing.claims import GATHERED, Rate, said
-from capacity.sizing.result import Limit, Sizing, lasting, load, raised, sized, whole
+from capacity.sizing.poisson import UNLIKELY, poisson_quantile
+from capacity.sizing.result import Limit, Sizing, counted, lasting, load, raised, sized, whole, whole_up
 from capacity.units import Seconds
 
 CLOUDFLARE_OBJECT = Rate(
@@ -13,6 +14,10 @@ CLOUDFLARE_OBJECT = Rate(
     source="Cloudflare Durable Objects, rules and limits: 1,000 requests a second at most, 200-500 with storage writes",
     date=GATHERED,
 )
+
+
+PARTS = ("reserved", "shared")
+"""Of a vertical's places: set aside for guarantees, or for whoever comes."""
 
 
 class SessionObject(Source):
@@ -40,6 +45,15 @@ class AdmissionGate(Source):
     def lease_seconds(self) -> float:
         """How long a lease stands without being renewed."""
         return self.missed * self.heartbeat
+
+    @property
+    def loan_seconds(self) -> float:
+        """How long a vertical's ledger lends places to a shard.
+
+        No call's lease may outlive the loan that it is counted against. A shard looks at its loans every heartbeat and renews
+        those that are half over, so that a lease's time is left of each at the next look.
+        """
+        return 2 * (self.lease_seconds + self.heartbeat)
 
 
 def size_session_object(holder: SessionObject, *, safe_utilisation: float, scope: str = "session_object") -> Sizing:
@@ -87,6 +101,80 @@ def size_admission_gate(
         remedy,
     )
     return sized("admission gate", scope, "requests a second", required, [limit], safe_utilisation=safe_utilisation)
+
+
+def pool_shards(gate: AdmissionGate, leases: float, starts_per_second: float, safe_utilisation: float) -> int:
+    """Return how many objects must count the calls of one vertical for each to answer safely; at least 1.
+
+    Raises:
+        ValueError: a load is negative or not finite.
+    """
+    fits = gate.requests_per_second.value * safe_utilisation
+    return max(1, whole_up(gate_requests(gate, leases, starts_per_second) / fits))
+
+
+def pool_block(starts_per_second: float, shards: int) -> int:
+    """Return how many places a shard keeps beside those that calls hold.
+
+    What hardly ever starts on it in a second, so that calls find a place there while it asks the ledger for more; at least 1.
+
+    Raises:
+        ValueError: the load is negative or not finite.
+    """
+    return max(1, poisson_quantile(load("starts_per_second", starts_per_second) / shards, UNLIKELY))
+
+
+def ledger_requests(gate: AdmissionGate, starts_per_second: float, shards: int, block: int) -> float:
+    """Return the requests a second that the shards of one vertical make of its ledger, at most.
+
+    Each renews two loans when they are half over, and borrows again, or gives back, after half a block of starts or of ends.
+
+    Raises:
+        ValueError: the load is negative or not finite.
+    """
+    renewals = shards * len(PARTS) / (gate.loan_seconds / 2)
+    return renewals + 2 * load("starts_per_second", starts_per_second) / max(1.0, block / 2)
+
+
+def size_pool(
+    gate: AdmissionGate,
+    *,
+    leases: float,
+    starts_per_second: float,
+    shards: int,
+    block: int,
+    safe_utilisation: float,
+    scope: str = "admission_gate",
+) -> Sizing:
+    """Return the requests a second that a vertical's pool takes, against those of all its calls.
+
+    The shards share them evenly, as far as ids of calls do; the ledger binds where they are very many.
+
+    Raises:
+        ValueError: a load is negative or not finite.
+    """
+    required, taken = gate_requests(gate, leases, starts_per_second), gate.requests_per_second
+    needed = pool_shards(gate, leases, starts_per_second, safe_utilisation)
+    asked = ledger_requests(gate, starts_per_second, shards, block)
+    room = taken.value * safe_utilisation
+    limits = [
+        Limit(
+            "shards",
+            shards * taken.value,
+            f"{shards} shards x {taken.value:g} requests a second of one object; {leases:,.6g} leases / {gate.heartbeat:g} s + "
+            f"{starts_per_second:g} starts a second x {gate.requests_per_call}",
+            said(taken),
+            raised(f"{scope}.shards", shards, needed, counted),
+        ),
+        Limit(
+            "ledger",
+            required * taken.value / asked,
+            f"{taken.value:g} requests a second of one object, {asked:,.4g} of {shards} shards at {required:,.4g} of their own",
+            said(taken),
+            "divide the vertical: its places are lent out too often" if asked > room else "",
+        ),
+    ]
+    return sized("admission pool", scope, "requests a second", required, limits, safe_utilisation=safe_utilisation)
 
 
 def gate_requests(gate: AdmissionGate, leases: float, starts_per_second: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 from capacity.sizing.tunnel import Tunnel
 from components.edge.names import NAME, resource_name
 from components.edge.tunnel import CONFIG_FOLDER
-from components.kubernetes import DOMAIN, disruption_budget, kubernetes_object, labels, selected
+from components.kubernetes import DOMAIN, claimed, disruption_budget, kubernetes_object, labels, selected
 from components.pods import PROBES, sized_as, spread, unprivileged, unprivileged_pod
 from headroom.blueprint import Rendered
 
@@ -31,7 +31,13 @@ def replica_resources(name: str, tunnel: Tunnel, image: str, zones: int, *, spac
                 "name": name,
                 "namespace": NAME,
                 "labels": labels(name) | PARTS,
-                "annotations": {f"{DOMAIN}/kind": "tunnel"},
+                "annotations": {f"{DOMAIN}/kind": "tunnel"}
+                | claimed(
+                    tunnels=tunnel.tunnels,
+                    ports_per_session=tunnel.ports_per_session,
+                    descriptors_per_session=tunnel.descriptors_per_session,
+                    lead_seconds=tunnel.lead_time,
+                ),
             },
             {"spec": _deployment(name, tunnel, image, zones)},
             parent=NAME,

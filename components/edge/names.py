@@ -11,6 +11,12 @@ NAME = EDGE_NAMESPACE
 """Of the component and of the namespace."""
 TUNNEL_SECRET = "tunnelSecret"  # noqa: S105  # the name of a configuration key
 """The configuration key of the tunnels' shared secret: 32 random bytes or more, in base64."""
+METRICS_SECRET = "metricsToken"  # noqa: S105  # the name of a configuration key
+"""The configuration key of the token that opens what only people of the house may see, beside Access."""
+CALLBACKS_SECRET = "callbacksToken"  # noqa: S105  # the name of a configuration key
+"""The configuration key of the token that the queues' gateways know the router by; their pods have it from a Secret."""
+REALTIME_SECRET = "realtimeKey"  # noqa: S105  # the name of a configuration key
+"""The configuration key of the key that opens the models of verticals that speak the Realtime protocol."""
 
 
 def tunnel_names(tunnels: int) -> list[str]:

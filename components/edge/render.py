@@ -5,7 +5,7 @@ from components.edge.access import access_resources
 from components.edge.cloudflared import PARTS, replica_resources
 from components.edge.names import NAME, call_host, tunnel_names
 from components.edge.scripts import script_resources
-from components.edge.tunnel import Origin, origins, tunnel_resources
+from components.edge.tunnel import Origin, callback_origins, origins, tunnel_resources
 from components.kubernetes import namespace, service_account
 from components.network import OBSERVABILITY_NAMESPACE, in_namespace, network_policies, network_policy
 from headroom.blueprint import Rendered
@@ -21,7 +21,8 @@ def edge_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
     image, target = plan.images.cloudflared, None if plan.target is None else plan.target.cloudflare
     if tunnel is None or image is None or target is None:
         return []
-    served = origins(plan, target)
+    live, callbacks = origins(plan, target), callback_origins(plan, target)
+    served = [*live, *callbacks]
     claims = {
         "account": target.account,
         "tunnels": tunnel.tunnels,
@@ -46,7 +47,7 @@ def edge_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
             if scripts is None or gate is None
             else [
                 *access_resources(plan.environment, scripts, served, target),
-                *script_resources(plan, scripts, gate, served, target),
+                *script_resources(plan, scripts, gate, live, callbacks=callbacks, target=target),
             ]
         ),
     ]
@@ -64,7 +65,7 @@ def _network(served: list[Origin], metrics_port: int) -> list[Rendered]:
             parent=NAME,
             space=SPACE,
             ingress=[in_namespace(OBSERVABILITY_NAMESPACE, metrics_port)],
-            egress=[in_namespace(origin.vertical, origin.port) for origin in served],
+            egress=[in_namespace(origin.name, origin.port) for origin in served],
         ),
         network_policy("to-cloudflare", NAME, away, parent=NAME, space=SPACE),
     ]

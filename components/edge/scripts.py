@@ -7,47 +7,69 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from capacity.edge import MIGRATIONS, Scripts
+from capacity.edge import MIGRATIONS, Delivery, Scripts
 from capacity.plan import CapacityPlan
 from capacity.sizing.objects import AdmissionGate
-from capacity.spec import SoldPlan
 from capacity.target import CloudflareTarget
 from components.edge.access import TOKEN
-from components.edge.names import account_name, call_host, cloudflare_object, output
+from components.edge.names import (
+    CALLBACKS_SECRET,
+    METRICS_SECRET,
+    REALTIME_SECRET,
+    account_name,
+    call_host,
+    cloudflare_object,
+    output,
+)
+from components.edge.settings import caps, router_settings, session_settings
 from components.edge.tunnel import Origin
-from headroom.blueprint import Rendered, canonical_json
+from headroom.blueprint import Ref, Rendered, Secret, canonical_json
 
 CLASSES = {"TENANT_GATE": "TenantGate", "POOL": "Pool", "CALL_SESSION": "CallSession"}
 """The Durable Object classes, by the bindings that lead to them."""
+DEAD = "callbacks-dead"
 CAPS = "caps"
-"""The key of the plans and caps; beside it `key:<SHA-256 of a tenant's key>` says which tenant, on which plan, holds that key."""
+"""The key of the plans and caps; beside it `tenant:<id>` holds each tenant's plan and public keys."""
 
 
 def script_resources(
-    plan: CapacityPlan, scripts: Scripts, gate: AdmissionGate, served: Sequence[Origin], target: CloudflareTarget
+    plan: CapacityPlan,
+    scripts: Scripts,
+    gate: AdmissionGate,
+    live: Sequence[Origin],
+    *,
+    callbacks: Mapping[Origin, Sequence[str]],
+    target: CloudflareTarget,
 ) -> list[Rendered]:
     """Return the Workers and what they are bound to."""
     owner = {"accountId": target.account}
-    router, sessions, callbacks = (account_name(name, plan.environment) for name in ("router", "sessions", "callbacks"))
-    settings = {"name": "SETTINGS", "type": "json", "json": canonical_json(_settings(plan, scripts, gate, served))}
+    router, sessions = (account_name(name, plan.environment) for name in ("router", "sessions"))
+    places = [_class(binding, name, sessions) for binding, name in CLASSES.items() if name != "CallSession"]
     return [
         cloudflare_object("plans", "WorkersKvNamespace", {**owner, "title": account_name("plans", plan.environment)}),
-        cloudflare_object(
-            CAPS,
-            "WorkersKv",
-            {**owner, "namespaceId": output("plans"), "keyName": CAPS, "value": canonical_json(caps(plan))},
+        *(
+            cloudflare_object(
+                CAPS,
+                "WorkersKv",
+                {**owner, "namespaceId": output("plans"), "keyName": CAPS, "value": canonical_json(caps(admission))},
+            )
+            for admission in (plan.admission,)
+            if admission is not None
         ),
-        cloudflare_object("callbacks", "Queue", {**owner, "queueName": callbacks}),
+        *(
+            cloudflare_object(queue, "Queue", {**owner, "queueName": account_name(queue, plan.environment)})
+            for queue in ("callbacks", DEAD)
+        ),
         cloudflare_object(
             "sessions",
             "WorkersScript",
             {
                 **_script(sessions, "sessions", scripts, target),
                 "bindings": [
-                    settings,
-                    *(_class(binding, name, sessions) for binding, name in CLASSES.items() if name != "CallSession"),
-                    {"name": "ACCESS_CLIENT_ID", "type": "secret_text", "text": output(TOKEN, "clientId")},
-                    {"name": "ACCESS_CLIENT_SECRET", "type": "secret_text", "text": output(TOKEN, "clientSecret")},
+                    _settings(session_settings(plan, scripts, gate, live)),
+                    *places,
+                    *_ACCESS,
+                    *([_secret("REALTIME_KEY", Secret(REALTIME_SECRET))] if scripts.session.realtime else []),
                 ],
                 **migrations(scripts.migration_tag),
             },
@@ -58,31 +80,28 @@ def script_resources(
             {
                 **_script(router, "router", scripts, target),
                 "bindings": [
-                    settings,
-                    *(_class(binding, name, sessions) for binding, name in CLASSES.items()),
+                    _settings(router_settings(plan, scripts, gate, live, callbacks=callbacks, target=target)),
+                    *places,
+                    _class("CALL_SESSION", "CallSession", sessions),
                     {"name": "PLANS", "type": "kv_namespace", "namespaceId": output("plans")},
-                    {"name": "CALLBACKS", "type": "queue", "queueName": callbacks},
+                    {"name": "CALLBACKS", "type": "queue", "queueName": account_name("callbacks", plan.environment)},
                     {
                         "name": "SHIELD",
                         "type": "ratelimit",
                         "namespaceId": str(scripts.shield.namespace),
                         "simple": {"limit": scripts.shield.requests, "period": scripts.shield.period},
                     },
+                    _secret("METRICS_TOKEN", Secret(METRICS_SECRET)),
+                    _secret("CALLBACKS_TOKEN", Secret(CALLBACKS_SECRET)),
+                    *_ACCESS,
                 ],
             },
             after=("sessions", "callbacks"),
         ),
+        _consumer(plan.environment, scripts.delivery, router, target),
         *(_closed(name, account_name(name, plan.environment), target) for name in ("router", "sessions")),
         *_way_in(scripts, router, target),
     ]
-
-
-def caps(plan: CapacityPlan) -> dict[str, Any]:
-    """Return what the router admits by: what each plan caps and guarantees, and the sessions that each vertical's pods hold."""
-    return {
-        "plans": {name: _plan(sold) for name, sold in plan.plans.items()},
-        "verticals": {live.name: live.provided for live in plan.live},
-    }
 
 
 def migrations(applied: str | None) -> dict[str, Any]:
@@ -99,27 +118,6 @@ def migrations(applied: str | None) -> dict[str, Any]:
     return {"migrations": {**start, "newTag": steps[-1].tag, **(made[0] if len(made) == 1 else {"steps": made})}}
 
 
-def _plan(sold: SoldPlan) -> dict[str, int]:
-    return {"cap": sold.cap, "guaranteed": sold.guaranteed}
-
-
-def _settings(plan: CapacityPlan, scripts: Scripts, gate: AdmissionGate, served: Sequence[Origin]) -> dict[str, Any]:
-    health_data = {live.name for live in plan.live if live.spec.phi}
-    kept = {} if scripts.jurisdiction is None else {"jurisdiction": scripts.jurisdiction}
-    return {
-        "verticals": {
-            origin.vertical: {
-                "upstream": f"https://{origin.host}/",
-                **(kept if origin.vertical in health_data else {}),
-            }
-            for origin in served
-        },
-        "heartbeatSeconds": gate.heartbeat,
-        "leaseSeconds": gate.lease_seconds,
-        "retryAfterSeconds": scripts.retry_after,
-    }
-
-
 def _script(name: str, module: str, scripts: Scripts, target: CloudflareTarget) -> dict[str, Any]:
     return {
         "accountId": target.account,
@@ -132,8 +130,41 @@ def _script(name: str, module: str, scripts: Scripts, target: CloudflareTarget) 
     }
 
 
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": "SETTINGS", "type": "json", "json": canonical_json(settings)}
+
+
+def _secret(name: str, text: Ref | Secret) -> dict[str, Any]:
+    return {"name": name, "type": "secret_text", "text": text}
+
+
+_ACCESS = (_secret("ACCESS_CLIENT_ID", output(TOKEN, "clientId")), _secret("ACCESS_CLIENT_SECRET", output(TOKEN, "clientSecret")))
+"""What the verticals' hosts let in."""
+
+
 def _class(binding: str, name: str, owner: str) -> Mapping[str, str]:
     return {"name": binding, "type": "durable_object_namespace", "className": name, "scriptName": owner}
+
+
+def _consumer(environment: str, delivery: Delivery, router: str, target: CloudflareTarget) -> Rendered:
+    """Return that the router empties the queue of callbacks, which it fills; what no gateway took goes to a queue of its own."""
+    return cloudflare_object(
+        "callbacks-consumer",
+        "QueueConsumer",
+        {
+            "accountId": target.account,
+            "queueId": output("callbacks", "queueId"),
+            "type": "worker",
+            "scriptName": router,
+            "deadLetterQueue": account_name(DEAD, environment),
+            "settings": {
+                "batchSize": delivery.batch,
+                "maxWaitTimeMs": round(delivery.wait * 1000),
+                "maxRetries": delivery.retries,
+            },
+        },
+        after=("router", DEAD),
+    )
 
 
 def _closed(resource: str, script: str, target: CloudflareTarget) -> Rendered:

@@ -19,6 +19,7 @@ from components.edge.names import (
     tunnel_names,
 )
 from components.kubernetes import kubernetes_object, labels
+from components.queue.callbacks import callback_gateways
 from headroom.blueprint import Joined, Ref, Rendered, Secret
 
 CONFIG_FOLDER = "/etc/cloudflared"
@@ -26,16 +27,17 @@ CONFIG_FOLDER = "/etc/cloudflared"
 
 @dataclass(frozen=True)
 class Origin:
-    """A vertical behind the tunnel."""
+    """Pods behind the tunnel: a vertical's, or those that take its callbacks."""
 
-    vertical: str
+    name: str
+    """Of their service and of its namespace."""
     host: str
     port: int
 
     @property
     def service(self) -> str:
-        """Where its pods answer within the cluster."""
-        return f"http://{self.vertical}.{self.vertical}.svc:{self.port}"
+        """Where they answer within the cluster."""
+        return f"http://{self.name}.{self.name}.svc:{self.port}"
 
 
 def origins(plan: CapacityPlan, target: CloudflareTarget) -> list[Origin]:
@@ -43,12 +45,22 @@ def origins(plan: CapacityPlan, target: CloudflareTarget) -> list[Origin]:
     return [Origin(live.name, origin_host(live.name, target), live.spec.port) for live in plan.live]
 
 
+def callback_origins(plan: CapacityPlan, target: CloudflareTarget) -> dict[Origin, tuple[str, ...]]:
+    """Return what takes callbacks, and the verticals whose it takes; nothing where the edge has no router to bring them."""
+    if plan.stack.edge.scripts is None:
+        return {}
+    return {
+        Origin(gateway.address.service, origin_host(gateway.address.service, target), gateway.address.port): gateway.serves
+        for gateway in callback_gateways(plan)
+    }
+
+
 def tunnel_resources(
     environment: str, tunnel: Tunnel, served: Sequence[Origin], target: CloudflareTarget, *, space: str
 ) -> list[Rendered]:
     """Return the tunnels, their routes and the credentials of their replicas.
 
-    Every tunnel routes to every vertical. One tunnel has the verticals' hosts; several share each by a load balancer.
+    Every tunnel routes to every host. One tunnel has them all; several share each by a load balancer.
     """
     names = tunnel_names(tunnel.tunnels)
     return [
@@ -122,8 +134,8 @@ def _host(environment: str, origin: Origin, tunnels: Sequence[str], target: Clou
     host = {"zoneId": target.zone, "name": origin.host, "proxied": True}
     if len(tunnels) == 1:
         record = {"type": "CNAME", "content": addresses[tunnels[0]], "ttl": 1}  # 1: as Cloudflare sees fit
-        return [cloudflare_object(f"{origin.vertical}-host", "DnsRecord", host | record, after=after)]
-    pool = f"{origin.vertical}-tunnels"
+        return [cloudflare_object(f"{origin.name}-host", "DnsRecord", host | record, after=after)]
+    pool = f"{origin.name}-tunnels"
     members = [
         {"name": tunnel, "address": address, "enabled": True, "header": {"hosts": [origin.host]}}
         for tunnel, address in addresses.items()
@@ -136,5 +148,5 @@ def _host(environment: str, origin: Origin, tunnels: Sequence[str], target: Clou
             {"accountId": target.account, "name": account_name(pool, environment), "origins": members},
             after=after,
         ),
-        cloudflare_object(f"{origin.vertical}-host", "LoadBalancer", host | balanced),
+        cloudflare_object(f"{origin.name}-host", "LoadBalancer", host | balanced),
     ]

@@ -82,14 +82,16 @@ def test_a_change_of_the_router_leaves_the_sessions_alone(deployed: Project) -> 
 def test_a_changed_cap_deploys_nothing(deployed: Project) -> None:
     """A plan's cap is runtime data: no script is uploaded, no pod is rolled; the gateway reads its own copy while it runs."""
     deployed.edit(SPEC, "starter: {tenants: 6, cap: 50,", "starter: {tenants: 6, cap: 60,")
-    assert _changed(deployed) == dict.fromkeys(("edge-caps", "gateway", "gateway-config"), "update")
+    assert _changed(deployed) == dict.fromkeys(("edge-caps", "gateway", "gateway-config", "sold"), "update")
     assert json.loads(_stored(deployed, "workersKv", "caps")["inputs"]["value"])["plans"]["starter"]["cap"] == 60
 
 
 def test_no_secret_stands_in_plain_text_anywhere(deployed: Project) -> None:
-    """Neither state nor account nor rendered object holds the tunnel's secret or the sessions' token of Access."""
-    token = _stored(deployed, "zeroTrustAccessServiceToken", "")["outputs"]["clientSecret"]
-    assert token.startswith("sha256:")
+    """Neither state nor account nor rendered object holds the tunnel's secret or the tokens of Access."""
+    tokens = [file for file in deployed.cloudflare_files() if file.parent.name == "zeroTrustAccessServiceToken"]
+    assert len(tokens) == 2
+    for file in tokens:
+        assert json.loads(file.read_text(encoding="utf-8"))["outputs"]["clientSecret"].startswith("sha256:")
     home = _home(deployed)
     written = [file for file in home.rglob("*") if file.is_file() and "plugins" not in file.parts]
     assert {"cloudflare", "state", "out"} <= {file.relative_to(home).parts[0] for file in written}

@@ -14,7 +14,11 @@ BINDINGS = {
     "durable_object_namespace": ("scriptName", "workersScript", "scriptName"),
 }
 ARGUMENTS = {
-    "queueConsumer": (("queueId", "queue", "id"), ("scriptName", "workersScript", "scriptName")),
+    "queueConsumer": (
+        ("queueId", "queue", "id"),
+        ("scriptName", "workersScript", "scriptName"),
+        ("deadLetterQueue", "queue", "queueName"),
+    ),
     "workersCronTrigger": (("scriptName", "workersScript", "scriptName"),),
     "workersCustomDomain": (("service", "workersScript", "scriptName"),),
     "workersKv": (("namespaceId", "workersKvNamespace", "id"),),

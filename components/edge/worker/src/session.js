@@ -1,167 +1,385 @@
 import { DurableObject } from "cloudflare:workers";
-
-const RESTARTED = 1012;
-const TRY_LATER = 1013;
+import { callOf } from "./session/call.js";
+import { Client, size } from "./session/client.js";
+import { GOING_ON_ELSEWHERE, NORMAL, REFUSED, TOO_BIG, TRY_LATER, closed, hungUp } from "./session/codes.js";
+import { connected } from "./session/connect.js";
+import { Conversation } from "./session/conversation.js";
+import { counted, noLatencies } from "./session/latency.js";
+import { released, renewed } from "./session/places.js";
+import { Realtime } from "./session/realtime.js";
+import { addUsage, begin, countsOf, held, save } from "./session/record.js";
+import { digestOf, matches, newToken } from "./session/resume.js";
+import { Service } from "./session/service.js";
+import { Transcript } from "./session/transcript.js";
 
 /**
  * One a call: a bridge between the client and its vertical, for as long as its places are renewed.
  *
+ * @typedef {import("./session/record.js").CallState} CallState
  * @extends {DurableObject<SessionEnv>}
  */
 export class CallSession extends DurableObject {
-  /** @type {WebSocket | null} */
+  /** @type {CallState | null} */
+  #state;
+  /** @type {Upstream | null} */
   #upstream = null;
-  #taken = false;
+  /** @type {Promise<boolean> | null} */
+  #opening = null;
+  /** Ends the call with its lease by a clock that nobody sets. @type {ReturnType<typeof setTimeout> | null} */
+  #watchdog = null;
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  #parking = null;
+  #heardAt = Date.now();
+  #client;
 
   /**
-   * Open the upstream, then the client's side. Only the router calls this; the headers are its own.
+   * @param {DurableObjectState} ctx
+   * @param {SessionEnv} env
+   */
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.settings = env.SETTINGS.session;
+    this.#client = new Client(this.settings.backlogBytes, () => this.#cut());
+    this.#state = held(ctx.storage.sql);
+    // After sleep the client's socket is still there; after a restart it is not.
+    for (const socket of ctx.getWebSockets()) if (socket.deserializeAttachment() === this.#state?.socket) this.#client.attach(socket);
+  }
+
+  /**
+   * Begin the call, or go on with it. Only the router calls this; the headers are its own.
    *
    * @param {Request} request
    */
   async fetch(request) {
-    if (this.#taken || this.ctx.getWebSockets().length > 0) return new Response("the call is under way", { status: 409 });
-    this.#taken = true;
-    const call = { id: header(request, "call"), tenant: header(request, "tenant"), vertical: header(request, "vertical") };
-    const upstream = await this.#open(call);
-    if (upstream === null) {
-      this.#taken = false;
-      await this.#release(call);
+    const token = request.headers.get("headroom-resume");
+    return token === null ? this.#begin(request) : this.#resume(request, token);
+  }
+
+  /** @param {Request} request */
+  async #begin(request) {
+    if (this.#state !== null) return new Response("the call is under way", { status: 409 });
+    const [call, now] = [callOf(request.headers), Date.now()];
+    const token = newToken(this.ctx.id);
+    /** @type {CallState} */
+    const state = {
+      ...call,
+      token: "",
+      socket: 0,
+      started: now,
+      // The lease is as old as the router's question for it, which may have waited.
+      until: this.#leaseEnd(Math.min(call.leasedAt, now)),
+      renew: now + this.env.SETTINGS.heartbeatSeconds * 1000,
+      // Until the client's socket is there.
+      cut: now,
+      ended: null,
+      session: this.#firstConfiguration(call),
+      latencies: noLatencies(this.settings.latencyBuckets.length),
+    };
+    this.#state = state;
+    begin(this.ctx.storage.sql, state);
+    await this.#wakeLater(state);
+    state.token = await digestOf(token);
+    // The router gives the places of a call that nobody answers back itself.
+    if (!(await this.#open(state)) || state.ended !== null) {
+      await this.#forget();
       return new Response("the vertical does not answer", { status: 502 });
     }
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server);
-    this.#upstream = upstream;
-    upstream.accept();
-    upstream.addEventListener("message", (event) => server.send(event.data));
-    upstream.addEventListener("close", (event) => this.#end(event.code, event.reason));
-    upstream.addEventListener("error", () => this.#end(RESTARTED, "the vertical is gone"));
-    // Written as it goes: nothing tells an object that it is about to stop.
-    await this.#store(call);
-    await this.#renewLater();
-    return new Response(null, { status: 101, webSocket: client });
+    const answer = this.#accept(state);
+    const { resumeSeconds } = this.settings;
+    this.#client.greet(() => ({ type: "headroom.started", call: call.id, resume: token, resumeSeconds }));
+    return answer;
   }
 
   /**
-   * @param {WebSocket} _client
-   * @param {string | ArrayBuffer} message
+   * @param {Request} request
+   * @param {string} token
    */
-  async webSocketMessage(_client, message) {
-    if (this.#upstream === null) {
-      // The object was made anew, and its upstream went with the old one.
-      await this.#end(RESTARTED, "the call was cut; call again");
-    } else {
-      this.#upstream.send(message);
+  async #resume(request, token) {
+    const state = this.#state;
+    const over = new Response("the call is over", { status: 410 });
+    if (state === null || state.ended !== null || Date.now() >= Math.min(state.until, this.#comeBackUntil(state))) return over;
+    if (!(await matches(token, state.token))) return new Response("the token is not the call's", { status: 403 });
+    if (!(await this.#awake(state)) || state.ended !== null) return over;
+    const after = Number(new URL(request.url).searchParams.get("after"));
+    const answer = this.#accept(state);
+    this.#client.greet((missed) => ({
+      type: "headroom.resumed",
+      missed,
+      position: this.#transcript.position,
+      items: this.#transcript.after(Number.isSafeInteger(after) ? after : 0),
+    }));
+    return answer;
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {string | ArrayBuffer} frame
+   */
+  async webSocketMessage(socket, frame) {
+    const state = this.#state;
+    if (state === null || !this.#client.is(socket)) return;
+    this.#heardAt = Date.now();
+    if (size(frame) > this.settings.frameBytes) return this.#end(TOO_BIG, "a frame was too large");
+    if (this.#heardAt >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
+    if (this.#upstream === null && !(await this.#awake(state))) return;
+    try {
+      this.#upstream?.fromClient(frame);
+    } catch (error) {
+      // Such as JSON that is nested until the stack is full.
+      console.error(JSON.stringify({ event: "frame not handled", call: state.id, error: String(error) }));
+      await this.#end(REFUSED, "a frame could not be handled");
     }
   }
 
   /**
-   * @param {WebSocket} _client
+   * @param {WebSocket} socket
    * @param {number} code
    * @param {string} reason
    */
-  async webSocketClose(_client, code, reason) {
-    await this.#end(code, reason);
+  async webSocketClose(socket, code, reason) {
+    closed(socket, code, reason);
+    if (!this.#client.is(socket)) return;
+    if (hungUp(code)) await this.#end(NORMAL, "the client hung up");
+    else this.#cut();
   }
 
-  /** Renew the places of the call; without them it ends. */
+  /** @param {WebSocket} socket */
+  webSocketError(socket) {
+    if (this.#client.is(socket)) this.#cut();
+  }
+
+  /** Renew the places of the call, or end it: without them, or when its client did not come back. */
   async alarm() {
-    const call = await this.#stored();
-    if (call === undefined) return;
-    const { leaseSeconds } = this.env.SETTINGS;
-    try {
-      const renewed = await Promise.all(this.#places(call).map((place) => place.renew(call.id, leaseSeconds)));
-      if (!renewed.every(Boolean)) return await this.#end(TRY_LATER, "the place of the call is gone");
-      await this.#store(call);
-    } catch (error) {
-      console.error(JSON.stringify({ event: "renewal failed", call: call.id, error: String(error) }));
-      if (Date.now() >= call.until) return await this.#end(TRY_LATER, "the place of the call cannot be renewed");
+    const [state, now] = [this.#state, Date.now()];
+    if (state === null) return;
+    if (state.ended !== null) return this.#report(state);
+    // The sockets of a call go with the machine that held them, and nobody says so.
+    if (state.cut === null && this.ctx.getWebSockets().length === 0) this.#cut();
+    if (state.cut === null && now >= this.#silentFrom()) {
+      for (const socket of this.ctx.getWebSockets()) closed(socket, TRY_LATER, "nothing was heard; resume the call");
+      this.#cut();
     }
-    await this.#renewLater();
+    if (now >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
+    if (now >= this.#comeBackUntil(state)) return this.#end(NORMAL, "the client did not come back");
+    if (now >= state.renew && (await this.#renewed(state)) === "gone") return this.#end(TRY_LATER, "the place of the call is gone");
+    await this.#wakeLater(state);
   }
 
   /**
-   * Note the call, and until when its places stand.
+   * While gate and pool do not answer the places stand, until the lease that they last gave is over.
    *
-   * @param {Call} call
+   * @param {CallState} state
    */
-  async #store({ id, tenant, vertical }) {
-    await this.ctx.storage.put("call", { id, tenant, vertical, until: Date.now() + this.env.SETTINGS.leaseSeconds * 1000 });
-  }
-
-  /** @returns {Promise<Call & { until: number } | undefined>} */
-  #stored() {
-    return this.ctx.storage.get("call");
-  }
-
-  async #renewLater() {
-    await this.ctx.storage.setAlarm(Date.now() + this.env.SETTINGS.heartbeatSeconds * 1000);
-  }
-
-  /** @param {Call} call */
-  async #open(call) {
-    const { ACCESS_CLIENT_ID, ACCESS_CLIENT_SECRET, SETTINGS } = this.env;
-    const vertical = SETTINGS.verticals[call.vertical];
-    if (vertical === undefined) return null;
-    try {
-      const answer = await fetch(vertical.upstream, {
-        headers: {
-          Upgrade: "websocket",
-          "CF-Access-Client-Id": ACCESS_CLIENT_ID,
-          "CF-Access-Client-Secret": ACCESS_CLIENT_SECRET,
-          "headroom-call": call.id,
-          "headroom-tenant": call.tenant,
-        },
-      });
-      return answer.webSocket;
-    } catch (error) {
-      console.error(JSON.stringify({ event: "no upstream", call: call.id, error: String(error) }));
-      return null;
-    }
+  async #renewed(state) {
+    const [asked, { heartbeatSeconds, leaseSeconds }] = [Date.now(), this.env.SETTINGS];
+    const answer = await renewed(this.env, state, leaseSeconds, this.#counts(state));
+    state.renew = asked + heartbeatSeconds * 1000;
+    if (answer === "stand") state.until = this.#leaseEnd(asked);
+    if (this.#upstream !== null) this.#watch(state);
+    this.#save(state);
+    return answer;
   }
 
   /**
-   * Close both sides and give the places back; again it does nothing.
+   * The client's side of new sockets, which are the call's from now on.
+   *
+   * @param {CallState} state
+   */
+  #accept(state) {
+    const { 0: client, 1: server } = new WebSocketPair();
+    for (const socket of this.ctx.getWebSockets()) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
+    this.ctx.acceptWebSocket(server);
+    clearTimeout(this.#parking);
+    this.#heardAt = Date.now();
+    state.socket += 1;
+    state.cut = null;
+    server.serializeAttachment(state.socket);
+    this.#save(state);
+    this.#client.attach(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** The client is away. For a while its upstream waits, so that nothing is lost; after that the object may sleep. */
+  #cut() {
+    const state = this.#state;
+    if (state === null || state.ended !== null || state.cut !== null) return;
+    this.#client.attach(null);
+    state.cut = Date.now();
+    this.#save(state);
+    this.#parking = setTimeout(() => this.#park(), this.settings.parkSeconds * 1000);
+    this.ctx.waitUntil(this.#wakeLater(state));
+  }
+
+  /** Let go of the upstream and of every timer, which keep the object in memory. Its alarms go on. */
+  #park() {
+    this.#upstream?.close();
+    this.#upstream = null;
+    clearTimeout(this.#watchdog);
+  }
+
+  /**
+   * Whether the call has an upstream, after one was opened if it had none; without one it is over.
+   *
+   * @param {CallState} state
+   */
+  async #awake(state) {
+    if (this.#upstream !== null) return true;
+    this.#opening ??= this.#open(state).finally(() => (this.#opening = null));
+    if (await this.#opening) return true;
+    await this.#end(TRY_LATER, "the vertical does not answer");
+    return false;
+  }
+
+  /**
+   * Open the upstream; whether it answered.
+   *
+   * @param {CallState} state
+   */
+  async #open(state) {
+    const upstream = this.#newUpstream(state);
+    if (upstream === null || !(await upstream.open(state.socket === 0))) return false;
+    if (state.ended !== null) {
+      upstream.close();
+      return false;
+    }
+    this.#upstream = upstream;
+    this.#watch(state);
+    return true;
+  }
+
+  /**
+   * @param {CallState} state
+   * @returns {Upstream | null}
+   */
+  #newUpstream(state) {
+    const { SETTINGS, ACCESS_CLIENT_ID, ACCESS_CLIENT_SECRET, REALTIME_KEY } = this.env;
+    const vertical = SETTINGS.verticals[state.vertical];
+    if (vertical === undefined) return null;
+    const { openSeconds } = this.settings;
+    const host = {
+      toClient: (/** @type {string | ArrayBuffer} */ frame) => this.#client.send(frame),
+      end: (/** @type {number} */ code, /** @type {string} */ reason) => this.ctx.waitUntil(this.#end(code, reason)),
+    };
+    if (vertical.realtime === undefined) {
+      const who = { "headroom-call": state.id, "headroom-tenant": state.tenant, "headroom-plan": state.plan };
+      const access = { "CF-Access-Client-Id": ACCESS_CLIENT_ID, "CF-Access-Client-Secret": ACCESS_CLIENT_SECRET };
+      return new Service(() => connected(vertical.upstream, { ...who, ...access }, openSeconds), this.settings, host);
+    }
+    const connect = () => connected(vertical.upstream, { Authorization: `Bearer ${REALTIME_KEY}` }, openSeconds);
+    return new Realtime(connect, vertical.realtime, this.settings, new Conversation(this.#transcript, state.session, this.settings), {
+      ...host,
+      usage: (id, tokens) => addUsage(this.ctx.storage.sql, id, tokens),
+      latency: (token, sound) => this.#measured(state, token, sound),
+      configured: (session) => {
+        state.session = session;
+        this.#save(state);
+      },
+    });
+  }
+
+  /**
+   * @param {CallState} state
+   * @param {number | null} token
+   * @param {number | null} sound
+   */
+  #measured(state, token, sound) {
+    const { latencyBuckets } = this.settings;
+    const { firstToken, firstAudio } = state.latencies;
+    state.latencies = { firstToken: counted(firstToken, latencyBuckets, token), firstAudio: counted(firstAudio, latencyBuckets, sound) };
+    this.#save(state);
+  }
+
+  /**
+   * Close both sides, say what came of the call, and give its places back; again it does nothing.
    *
    * @param {number} code
    * @param {string} reason
    */
   async #end(code, reason) {
-    const sent = code === 1005 || code === 1006 ? 1000 : code; // these two are never sent
-    for (const socket of [...this.ctx.getWebSockets(), ...(this.#upstream === null ? [] : [this.#upstream])]) {
-      try {
-        socket.close(sent, reason);
-      } catch {
-        // already closed
-      }
+    const state = this.#state;
+    if (state === null || state.ended !== null) return;
+    state.ended = Date.now();
+    this.#save(state);
+    this.#park();
+    clearTimeout(this.#parking);
+    this.#client.send(JSON.stringify({ type: "headroom.ended", reason, counts: this.#counts(state) }));
+    for (const socket of this.ctx.getWebSockets()) closed(socket, code, reason);
+    await this.#report(state);
+  }
+
+  /**
+   * Tell gate and pool that the call is over, until they know.
+   *
+   * @param {CallState} state
+   */
+  async #report(state) {
+    try {
+      await released(this.env, state, this.#counts(state));
+    } catch (error) {
+      console.error(JSON.stringify({ event: "release failed", call: state.id, error: String(error) }));
+      return this.ctx.storage.setAlarm(Date.now() + this.env.SETTINGS.heartbeatSeconds * 1000);
     }
-    this.#upstream = null;
-    this.#taken = false;
-    const call = await this.#stored();
-    if (call === undefined) return;
+    await this.#forget();
+  }
+
+  async #forget() {
+    this.#state = null;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    await this.#release(call);
   }
 
-  /** @param {Call} call */
-  async #release(call) {
-    // A place that is not given back expires by itself.
-    await Promise.allSettled(this.#places(call).map((place) => place.release(call.id)));
+  /**
+   * End the call with its lease even if no alarm comes and the clock is set back.
+   *
+   * @param {CallState} state
+   */
+  #watch({ until }) {
+    clearTimeout(this.#watchdog);
+    const end = () => this.ctx.waitUntil(this.#end(TRY_LATER, "the place of the call was not renewed in time"));
+    this.#watchdog = setTimeout(end, until - Date.now());
   }
 
-  /** @param {Call} call */
-  #places(call) {
-    const { TENANT_GATE, POOL } = this.env;
-    return [TENANT_GATE.get(TENANT_GATE.idFromName(call.tenant)), POOL.get(POOL.idFromName(call.vertical))];
+  /** @param {CallState} state */
+  async #wakeLater(state) {
+    const away = state.cut === null ? this.#silentFrom() : this.#comeBackUntil(state);
+    await this.ctx.storage.setAlarm(Math.min(state.renew, state.until, away));
   }
-}
 
-/**
- * @param {Request} request
- * @param {string} name
- */
-function header(request, name) {
-  const value = request.headers.get(`headroom-${name}`);
-  if (value === null) throw new TypeError(`the router gave no headroom-${name}`);
-  return value;
+  #silentFrom() {
+    return this.#heardAt + this.settings.silenceSeconds * 1000;
+  }
+
+  /** @param {CallState} state */
+  #comeBackUntil({ cut }) {
+    return cut === null ? Infinity : cut + this.settings.resumeSeconds * 1000;
+  }
+
+  /**
+   * When the call ends at the latest if its places were asked for at `asked`: before they could be given to another.
+   *
+   * @param {number} asked
+   */
+  #leaseEnd(asked) {
+    return asked + (this.env.SETTINGS.leaseSeconds - this.settings.marginSeconds) * 1000;
+  }
+
+  /** @param {SessionCall} call */
+  #firstConfiguration({ vertical }) {
+    const model = this.env.SETTINGS.verticals[vertical]?.realtime?.transcription;
+    return model === undefined ? {} : { type: "realtime", audio: { input: { transcription: { model } } } };
+  }
+
+  /** @param {CallState} state */
+  #counts(state) {
+    return countsOf(this.ctx.storage.sql, state, this.settings.latencyBuckets, Date.now());
+  }
+
+  /** @param {CallState} state */
+  #save(state) {
+    save(this.ctx.storage.sql, state);
+  }
+
+  get #transcript() {
+    return new Transcript(this.ctx.storage.sql, this.settings.transcriptBytes);
+  }
 }

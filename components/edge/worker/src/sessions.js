@@ -1,5 +1,6 @@
 /** The Worker that owns the Durable Objects. Nothing routes to it: the router reaches its classes by bindings. */
-export { Pool, TenantGate } from "./places.js";
+export { TenantGate } from "./gate.js";
+export { Pool } from "./pool.js";
 export { CallSession } from "./session.js";
 
 export default {

@@ -1,0 +1,1 @@
+"""The edge on this machine: `make edge`."""

@@ -1,0 +1,18 @@
+// Exactly as many as the plan has places, under a race, after expiry and across a crash.
+import { test } from "node:test";
+import { abandoned, expiry, race, restart } from "./scenarios.mjs";
+import { forThisFile } from "./under_test.mjs";
+
+const rounds = Number(process.env.ROUNDS);
+const { edge, world, caps } = await forThisFile();
+const { cap } = caps.plans.starter;
+const setting = { plan: "starter", cap, vertical: "salon" };
+
+test(`500 clients race for ${cap} places, ${rounds} times: exactly ${cap} are in each time, and all are free afterwards`, () =>
+  race(edge, world, { ...setting, clients: 500, rounds }));
+
+test("after a crash every call that had a place comes back to it, and nobody else gets in", () => restart(edge, world, setting));
+
+test("after an outage longer than a lease the places are free, and calls that had them do not go on", () => expiry(edge, world, setting));
+
+test("places of sessions that died without a word are held until their leases are over, and free then", () => abandoned(edge, world, setting));
