@@ -34,6 +34,21 @@ def kubernetes_object(
     )
 
 
+def claimed(**figures: float | str | None) -> dict[str, str]:
+    """Return annotations that claim figures for the gate to recompute with, none where there is None: they roll no pod.
+
+    >>> claimed(lead_seconds=60.0, share=0.02, region=None)
+    {'headroom.dev/lead-seconds': '60', 'headroom.dev/share': '0.02'}
+    """
+    given = {f"{DOMAIN}/{name.replace('_', '-')}": value for name, value in figures.items() if value is not None}
+    return {name: value if isinstance(value, str) else exact(value) for name, value in given.items()}
+
+
+def exact(value: float) -> str:
+    """Return a figure to the ninth decimal, as specs read them: the gate must find the same ceilings."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
+
+
 def namespace(name: str, *, resource: str, parent: str, labels: Mapping[str, str] | None = None) -> Rendered:
     """Return a namespace whose pods must meet the restricted Pod Security Standard."""
     enforced = {

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from policies.break_glass import BreakGlass, Intact
 from policies.documents import WrongDocument
 from policies.floors import Floors, read_floors
 from policies.lock import Lock, read_lock
@@ -32,6 +33,8 @@ class Context:
     lock: Lock | Unusable
     floors: Floors | Unusable
     as_of: date | Unusable
+    glass: BreakGlass | Intact | None = None
+    """Whether somebody broke the glass."""
 
 
 def usable(evidence: Evidence | Unusable) -> Evidence:
@@ -41,12 +44,15 @@ def usable(evidence: Evidence | Unusable) -> Evidence:
     return evidence
 
 
-def load_context(lock: Path | None, floors: Path | None, as_of: date | str | None) -> Context:
+def load_context(
+    lock: Path | None, floors: Path | None, as_of: date | str | None, glass: BreakGlass | Intact | None = None
+) -> Context:
     """Return the evidence behind two files and a day; what is missing or wrong becomes `Unusable`, never an exception."""
     return Context(
         lock=_file(lock, "forecast lock", read_lock, "give the path of the environment's forecast lock"),
         floors=_file(floors, "floors", read_floors, "give the path of the organisation's floors file"),
         as_of=_day(as_of),
+        glass=glass,
     )
 
 

@@ -1,7 +1,9 @@
 """Figures of the gate: floors that survive binary fractions, and numbers as people read them."""
 
 import math
+from statistics import NormalDist
 
+_NORMAL_FROM = 100_000.0
 TINY = 1e-9
 """Slack of a comparison: 4 / 0.05 is 80, though binary fractions may say 79.99999999999999."""
 
@@ -27,6 +29,21 @@ def needed(amount: float, each: float) -> int:
 def exceeds(amount: float, limit: float) -> bool:
     """Return whether an amount is above a limit by more than rounding explains."""
     return amount > limit + TINY * max(1.0, abs(limit))
+
+
+def poisson_quantile(mean: float, share: float = 0.999) -> int:
+    """Return the least number that a Poisson count of some mean stays at or below in a share of all cases.
+
+    >>> poisson_quantile(50.0), poisson_quantile(0.0)
+    (73, 0)
+    """
+    if mean > _NORMAL_FROM:  # there the normal law is as good, and a sum of terms takes too long
+        return math.ceil(mean + NormalDist().inv_cdf(share) * math.sqrt(mean) + 1)
+    number, total = 0, math.exp(-mean)
+    while total < share:
+        number += 1
+        total += math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
+    return number
 
 
 def count(value: float) -> str:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import yaml
-
 from policies.autoscaler import AUTOSCALERS, maximum_replicas, scales
 from policies.figures import whole
 from policies.floors import Floors, SessionCost
@@ -14,12 +12,12 @@ from policies.stack import (
     Resource,
     Stack,
     Unreadable,
-    WrongField,
     annotation,
     field,
     optional,
     optional_annotation,
 )
+from policies.workloads import open_files
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 LIVE_KINDS = frozenset({"fastapi", "nats", "pm2"})
@@ -131,19 +129,7 @@ def session_container(live: Live) -> Place:
 
 def descriptor_limit(live: Live) -> float:
     """Return the open files that one process of the session container may have (RLIMIT_NOFILE, soft)."""
-    name = session_container(live)["name"].text()
-    place = field(live.deployment, "spec.template.metadata.annotations")[f"ulimits.nri.containerd.io/container.{name}"]
-    expected = "a YAML list with one RLIMIT_NOFILE that has a soft and a hard limit"
-    try:
-        limits = yaml.safe_load(place.text())
-        found = [limit for limit in limits if limit["type"] == "RLIMIT_NOFILE"]
-        soft, hard = (found[0][kind] for kind in ("soft", "hard"))
-    except (yaml.YAMLError, LookupError, TypeError):
-        raise WrongField(live.deployment.name, place.path, expected) from None
-    whole_numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (soft, hard))
-    if len(found) != 1 or not whole_numbers or not 0 <= soft <= hard:
-        raise WrongField(live.deployment.name, place.path, expected)
-    return float(soft)
+    return open_files(live.deployment, session_container(live)["name"].text())
 
 
 def admitted_sessions(live: Live) -> int:
@@ -157,6 +143,12 @@ def admitted_sessions(live: Live) -> int:
             "set it once, to the sessions that a pod may admit",
         )
     return found[0]["value"].count(at_least=1)
+
+
+def safe_sessions(live: Live, floors: Floors, safe_utilisation: float) -> int:
+    """Return the sessions that one pod safely holds by its limits and by its requests, and admits."""
+    ceiling = pod_ceiling(live, floors)
+    return min(admitted_sessions(live), whole(ceiling.hard * safe_utilisation), whole(ceiling.guaranteed * safe_utilisation))
 
 
 def forecast_share(live: Live, peak: int) -> float:

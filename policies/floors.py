@@ -1,7 +1,7 @@
 """The organisation's floors: what no environment may go below, whatever its plan claims."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from policies import documents
@@ -14,6 +14,14 @@ class SessionCost:
     memory_bytes: float
     cpu_cores: float
     descriptors: float
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Machines that may be gone, and zones that they are spread over."""
+
+    nodes: int
+    zones: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,17 @@ class Floors:
     """Whole costs of single verticals, instead of `minimum_session`."""
     maximum_measurement_age_days: int | None = None
     """Session costs must be measured, and not longer ago; None: they need not be."""
+    maximum_limit_age_days: int | None = None
+    """Limits of others' accounts that somebody saw must not have been seen longer ago; None: however long."""
+    assumed_limits: bool = True
+    """Whether a limit may be one that nobody saw."""
+    longest_waiver_days: int | None = None
+    """How long a waiver may last from the day of the judgement on."""
+    maximum_first_token_seconds: float | None = None
+    maximum_first_audio_seconds: float | None = None
+    """What a latency budget may be at most; None: whatever it claims."""
+    minimum_losses: Mapping[str, "Losses"] = field(default_factory=dict)
+    """What the machines of an environment must survive, by environment; what they claim counts where that is more."""
 
     def session(self, vertical: str) -> SessionCost:
         """Return the least that a session of a vertical can cost."""
@@ -55,7 +74,7 @@ def read_floors(source: str) -> Floors:
                 "minimum_session",
             }
         ),
-        frozenset({"minimum_session_by_vertical", "maximum_measurement_age_days"}),
+        frozenset({"minimum_session_by_vertical", *_OPTIONAL}),
     )
     by_vertical = documents.mapping(document.get("minimum_session_by_vertical", {}), "minimum_session_by_vertical")
     return Floors(
@@ -70,12 +89,31 @@ def read_floors(source: str) -> Floors:
         minimum_session_by_vertical={
             name: _session(value, f"minimum_session_by_vertical.{name}") for name, value in by_vertical.items()
         },
-        maximum_measurement_age_days=(
-            documents.integer(document["maximum_measurement_age_days"], "maximum_measurement_age_days", 1)
-            if "maximum_measurement_age_days" in document
-            else None
-        ),
+        **{name: read(document[name], name) for name, read in _OPTIONAL.items() if name in document},
     )
+
+
+def _days(value: Any, where: str) -> int:
+    return documents.integer(value, where, 1)
+
+
+def _seconds(value: Any, where: str) -> float:
+    return documents.number(value, where, 0)
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise documents.WrongDocument(f"{where} is not true or false")
+    return value
+
+
+def _losses(value: Any, where: str) -> dict[str, Losses]:
+    found = {}
+    for name, given in documents.mapping(value, where).items():
+        least = documents.members(given, f"{where}.{name}", frozenset({"nodes", "zones"}))
+        nodes = documents.integer(least["nodes"], f"{where}.{name}.nodes", 0)
+        found[name] = Losses(nodes, documents.integer(least["zones"], f"{where}.{name}.zones", 1))
+    return found
 
 
 def _session(value: Any, where: str) -> SessionCost:
@@ -85,3 +123,15 @@ def _session(value: Any, where: str) -> SessionCost:
         cpu_cores=documents.number(cost["cpu_cores"], f"{where}.cpu_cores", 1e-6),
         descriptors=documents.number(cost["descriptors"], f"{where}.descriptors", 1),
     )
+
+
+_OPTIONAL: Mapping[str, Callable[[Any, str], Any]] = {
+    "maximum_measurement_age_days": _days,
+    "maximum_limit_age_days": _days,
+    "assumed_limits": _flag,
+    "longest_waiver_days": _days,
+    "maximum_first_token_seconds": _seconds,
+    "maximum_first_audio_seconds": _seconds,
+    "minimum_losses": _losses,
+}
+"""What a floors file may leave out, and how each is read."""

@@ -40,6 +40,27 @@ class Load:
     quiet_sessions: int
     """Sessions reached within the lag from a quiet minute."""
     known_peaks: tuple[KnownPeak, ...]
+    basis: str
+    """Of the peak: measured, declared or assumed."""
+    mean_call_seconds: float | None
+    """Mean length of a call as measured, or None."""
+    busiest_second: float | None
+    """Calls that start in a second at the peak, which one second in a thousand passes; None where nobody measured."""
+    extreme_second: float
+    """The 95% quantile of the highest second over the horizon; zero where the lock has none."""
+    seen: int
+    """The most sessions that the lock itself says were measured: last weeks, and the high end of the next. Zero where none."""
+    backtest: "Backtest | None"
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How often past forecasts held, of how many."""
+
+    origins: int
+    held: int
+    extreme_origins: int
+    extreme_held: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +123,49 @@ def _load(value: Any, where: str) -> Load:
         lag_ratio=documents.number(lag["ratio"], f"{where}.lag.ratio", 1),
         quiet_sessions=documents.integer(lag["quiet_sessions"], f"{where}.lag.quiet_sessions", 0),
         known_peaks=tuple(_known_peak(peak, f"{where}.known_peaks[{index}]") for index, peak in enumerate(peaks)),
+        basis=documents.text(load["basis"], f"{where}.basis"),
+        seen=_seen(load, where),
+        backtest=_backtest(load.get("backtest"), f"{where}.backtest"),
+        **_demand(load.get("demand"), f"{where}.demand"),
     )
+
+
+def _seen(load: Mapping[str, Any], where: str) -> int:
+    """Return the most that the lock measured: weekly quantiles, and what the next week stays below nine times in ten."""
+    seen = [0]
+    for index, week in enumerate(documents.items(load.get("weekly", []), f"{where}.weekly")):
+        at = f"{where}.weekly[{index}]"
+        seen.append(documents.integer(documents.mapping(week, at).get("p999"), f"{at}.p999", 0))
+    if (interval := load.get("next_week")) is not None:
+        high = documents.mapping(interval, f"{where}.next_week").get("high")
+        seen.append(documents.integer(high, f"{where}.next_week.high", 0))
+    return max(seen)
+
+
+def _backtest(value: Any, where: str) -> Backtest | None:
+    if value is None:
+        return None
+    found = documents.mapping(value, where)
+    return Backtest(
+        **{name: documents.integer(found.get(name, 0), f"{where}.{name}", 0) for name in Backtest.__dataclass_fields__}
+    )
+
+
+def _demand(value: Any, where: str) -> dict[str, Any]:
+    if value is None:
+        return {"mean_call_seconds": None, "busiest_second": None, "extreme_second": 0.0}
+    demand = documents.mapping(value, where)
+    starts = documents.mapping(demand.get("starts_per_second"), f"{where}.starts_per_second")
+    length = _estimate(demand.get("holding_seconds"), f"{where}.holding_seconds")
+    return {
+        "mean_call_seconds": length or None,
+        "busiest_second": _estimate(starts.get("p999"), f"{where}.starts_per_second.p999"),
+        "extreme_second": _extreme(starts.get("extreme"), f"{where}.starts_per_second.extreme"),
+    }
+
+
+def _estimate(value: Any, where: str) -> float:
+    return documents.number(documents.mapping(value, where).get("value"), f"{where}.value", 0)
 
 
 def _extreme(value: Any, where: str) -> float:

@@ -33,9 +33,15 @@ class Rule:
     """One condition that every stack must meet."""
 
     name: str
-    """The good condition."""
+    """The good condition, in a few words."""
+    condition: str
+    """The good condition, in full."""
     why: str
     """Why the rule exists, in one sentence."""
+    reads: str
+    """What of the stack and of the evidence it is judged by."""
+    remedy: str
+    """What to do where it does not hold."""
     check: Check
 
 

@@ -1,7 +1,10 @@
 """What the gate says: violations, the verdict that collects them, and their one text."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from policies.waivers import Waived
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Verdict:
 
     violations: tuple[Violation, ...]
     rules_run: tuple[str, ...]
+    waived: "tuple[Waived, ...]" = ()
+    """Violations that a waiver lets through, until its day."""
 
     @property
     def refused(self) -> bool:

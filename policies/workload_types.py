@@ -14,7 +14,22 @@ POD_SPECS = {
 
 KINDS = {
     "kubernetes:apps/v1:Deployment": frozenset(
-        {"asr", "fastapi", "gateway", "llm", "nats", "placeholder", "pm2", "queue", "tools", "tts", "tunnel", "turn", "watch"}
+        {
+            "asr",
+            "fastapi",
+            "gateway",
+            "llm",
+            "nats",
+            "placeholder",
+            "pm2",
+            "queue",
+            "queue-gateway",
+            "tools",
+            "tts",
+            "tunnel",
+            "turn",
+            "watch",
+        }
     ),
     "kubernetes:apps/v1:StatefulSet": frozenset({"bus", "redis", "watch"}),
     "kubernetes:apps/v1:DaemonSet": frozenset({"device-plugin", "ulimit-adjuster"}),
@@ -32,6 +47,7 @@ HARMLESS = frozenset(
                 "LoadBalancer",
                 "LoadBalancerPool",
                 "Queue",
+                "QueueConsumer",
                 "Ruleset",
                 "WorkersCustomDomain",
                 "WorkersKv",

@@ -2,7 +2,7 @@
 
 import subprocess
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from capacity import CapacityPlan
     from headroom.engine.run import Evidence, Operation, Run
     from headroom.local.target import Target
+    from policies.break_glass import BreakGlass
 
+Glass = Annotated[
+    str | None,
+    typer.Option(
+        "--break-glass",
+        metavar="REASON",
+        help="Let every violation through in this run. It is shown everywhere, and recorded in the stack.",
+    ),
+]
+_RUN = timedelta(hours=4)
+"""How long the glass stays broken: a run that takes longer ends by itself."""
 OnCluster = Annotated[bool, typer.Option("--cluster", help="Use the local control plane (make cluster-up) instead of a folder.")]
 
 
@@ -28,28 +39,28 @@ def add_to(app: typer.Typer) -> None:
     app.command("pack-config")(pack_config)
 
 
-def preview(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
+def preview(context: typer.Context, environment: Environment, *, cluster: OnCluster = False, break_glass: Glass = None) -> None:
     """Show what an `up` would change, judged by the program and by the policy pack.
 
     Examples run on this machine's engine and stand-ins; any other environment on the pulumi on PATH, with its own login.
     """
-    _judged("preview", environment, context.obj, cluster=cluster)
+    judged("preview", environment, context.obj, cluster=cluster, reason=break_glass)
 
 
-def up(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
+def up(context: typer.Context, environment: Environment, *, cluster: OnCluster = False, break_glass: Glass = None) -> None:
     """Preview, judge and apply. A refused stack touches nothing.
 
     Examples are applied to .headroom/out/<ENV>/k8s by a stand-in, one file an object, or with --cluster to the local
     control plane; any other environment goes through the pulumi on PATH, with its own login and providers.
     """
-    _judged("up", environment, context.obj, cluster=cluster)
+    judged("up", environment, context.obj, cluster=cluster, reason=break_glass)
 
 
 def destroy(context: typer.Context, environment: Environment, *, cluster: OnCluster = False) -> None:
     """Remove everything that an `up` made."""
     settings: Settings = context.obj
     with errors_as_exit_codes():
-        stage = _stage(environment, settings, cluster=cluster)
+        stage = staged(environment, settings, cluster=cluster)
         ended = _run("destroy", environment, stage, settings)
         if settings.as_json:
             settings.answer({"environment": environment, "outcome": "destroyed", "changes": ended.events.changes})
@@ -85,13 +96,16 @@ def pack_config(context: typer.Context, environment: Environment) -> None:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
+    """An environment, ready for the engine."""
+
     root: Path
     environ: dict[str, str]
     plan: "CapacityPlan"
 
 
-def _stage(environment: str, settings: Settings, *, cluster: bool) -> _Stage:
+def staged(environment: str, settings: Settings, *, cluster: bool) -> Stage:
+    """Return an environment's plan, and the variables with which the engine works on it."""
     import os
 
     from headroom.local.paths import paths
@@ -101,7 +115,7 @@ def _stage(environment: str, settings: Settings, *, cluster: bool) -> _Stage:
     environ = _local_environ(environment, settings, cluster=cluster) if plan.example else dict(os.environ)
     # The program must judge the day that this command judges, whatever the caller's environment says.
     environ["HEADROOM_AS_OF"] = plan.as_of.isoformat()
-    return _Stage(paths().root, environ, plan)
+    return Stage(paths().root, environ, plan)
 
 
 def _local_environ(environment: str, settings: Settings, *, cluster: bool) -> dict[str, str]:
@@ -122,24 +136,38 @@ def _local_environ(environment: str, settings: Settings, *, cluster: bool) -> di
     return engine_environment(where, ensure_engine(where, settings.say), target)
 
 
-def _judged(operation: "Operation", environment: str, settings: Settings, *, cluster: bool) -> None:
+def judged(operation: "Operation", environment: str, settings: Settings, *, cluster: bool, reason: str | None = None) -> None:
+    """Preview or apply an environment, print the verdict, and end the command with its exit code.
+
+    With a reason the glass is broken for this one run: violations are shown, recorded in the stack, and let through.
+    """
     with errors_as_exit_codes():
         from headroom.engine.run import Evidence
-        from headroom.review.terminal import show_verdict
+        from headroom.review.terminal import show_verdict, show_waived
         from policies.adapters.program import judge_blueprint
+        from policies.evidence import load_context
+        from policies.judge import judge_changes
         from policies.verdict import violation_json
+        from policies.waivers import waived_json
         from stacks.reading import floors_path, lock_path
         from stacks.voice import render
 
-        stage = _stage(environment, settings, cluster=cluster)
+        stage = staged(environment, settings, cluster=cluster)
         if cluster and operation == "up":
             _ensure_nodes(stage.plan, settings)
-        evidence = Evidence(lock_path(environment), floors_path(), stage.plan.as_of)
+        glass = _broken(reason, stage.environ)
+        evidence = Evidence(lock_path(environment), floors_path(), stage.plan.as_of, glass=glass)
         # The program judges the same blueprint before it registers anything: these are its violations, as figures.
-        program = judge_blueprint(render(stage.plan), evidence.lock, evidence.floors, evidence.as_of)
+        program = judge_blueprint(render(stage.plan), evidence.lock, evidence.floors, evidence.as_of, glass)
         ended = _run(operation, environment, stage, settings, evidence, refused=program.refused)
         violations = tuple(dict.fromkeys((*program.violations, *ended.violations)))
         rules_run = program.rules_run if program.refused else ended.rules_run
+        of_change: tuple[str, ...] = ()
+        waived = program.waived
+        if operation == "preview" and not violations:
+            context = load_context(evidence.lock, evidence.floors, evidence.as_of, glass)
+            changed = judge_changes(ended.changes, _moment(stage.plan), context)
+            violations, of_change, waived = changed.violations, changed.rules_run, (*waived, *changed.waived)
         outcome = "refused" if violations else "accepted" if operation == "preview" else "applied"
         if settings.as_json:
             settings.answer(
@@ -152,18 +180,42 @@ def _judged(operation: "Operation", environment: str, settings: Settings, *, clu
                         {"urn": step.urn, "type": step.type, "operation": step.operation} for step in ended.events.steps
                     ],
                     "violations": [violation_json(violation) for violation in violations],
+                    "waived": [waived_json(each) for each in waived],
                     "rules_run": list(rules_run),
+                    "change_rules_run": list(of_change),
                 }
             )
         else:
-            show_verdict(environment, violations, rules_run, settings.console())
+            show_verdict(environment, violations, (*rules_run, *of_change), settings.console())
+            show_waived(waived, settings.console())
     stop(REFUSED if violations else FINE)
+
+
+def _broken(reason: str | None, environ: dict[str, str]) -> "BreakGlass | None":
+    """Return the broken glass of one run, and tell the program of it; None where nobody breaks it. A bad reason is bad input."""
+    from headroom.located import BadInput, Problem
+    from policies.break_glass import REASON, UNTIL, Intact, break_glass
+
+    now = datetime.now(UTC)
+    glass = None if reason is None else break_glass(reason or " ", (now + _RUN).isoformat(timespec="seconds"), now)
+    if isinstance(glass, Intact):
+        raise BadInput([Problem("--break-glass", None, "", glass.reason)])
+    for name in (REASON, UNTIL):
+        environ.pop(name, None)  # who breaks it says so, here and now
+    if glass is not None:
+        environ |= {REASON: glass.reason, UNTIL: glass.until.isoformat()}
+    return glass
+
+
+def _moment(plan: "CapacityPlan") -> datetime:
+    """Return when a change is judged: now; of an example the first moment of its day, for it is the same whenever it is asked."""
+    return datetime.combine(plan.as_of, time(), UTC) if plan.example else datetime.now(UTC)
 
 
 def _run(
     operation: "Operation",
     environment: str,
-    stage: _Stage,
+    stage: Stage,
     settings: Settings,
     evidence: "Evidence | None" = None,
     *,

@@ -3,9 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+_REPLACING = frozenset({"replace", "create-replacement", "delete-replaced"})
+"""The steps that one replacement is made of, in an order that depends on the resource."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,14 @@ class Step:
     urn: str
     type: str
     operation: str
+    """Of a replacement `replace`, whichever of its steps come."""
+    properties: tuple[str, ...] = ()
+    """Of a replacement, what forces it; of an update, what changes."""
+
+    @property
+    def name(self) -> str:
+        """Return the resource's name in the stack."""
+        return self.urn.rpartition("::")[2]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,10 @@ def read_events(log: Path) -> RunEvents:
         metadata = event.get("resourcePreEvent", {}).get("metadata")
         # Default providers come along by themselves; the engine does not count them as resources either.
         if metadata and not metadata["type"].startswith("pulumi:providers:"):
-            steps[metadata["urn"]] = Step(metadata["urn"], metadata["type"], metadata["op"])
+            step = _step(metadata)
+            if (seen := steps.get(step.urn)) is not None and seen.operation == step.operation == "replace":
+                step = replace(step, properties=tuple(sorted({*seen.properties, *step.properties})))
+            steps[step.urn] = step
         if summary := event.get("policyAnalyzeStackSummaryEvent") or event.get("policyAnalyzeSummaryEvent"):
             policies |= set(summary.get("passed") or ()) | set(summary.get("failed") or ())
         if policy := event.get("policyEvent"):
@@ -52,6 +66,18 @@ def read_events(log: Path) -> RunEvents:
         if (diagnostic := event.get("diagnosticEvent")) and diagnostic.get("severity") == "error":
             errors.append(diagnostic["message"].strip())
     return RunEvents(tuple(steps.values()), frozenset(policies), tuple(dict.fromkeys(messages)), tuple(dict.fromkeys(errors)))
+
+
+def _step(metadata: Mapping[str, Any]) -> Step:
+    operation = "replace" if metadata["op"] in _REPLACING else metadata["op"]
+    detailed = metadata.get("detailedDiff") or {}
+    if operation == "replace":
+        forcing = [path for path, diff in detailed.items() if diff.get("diffKind", "").endswith("-replace")]
+        # A provider may say only which inputs force it, not where in them.
+        properties = forcing or metadata.get("keys") or ()
+    else:
+        properties = (detailed or metadata.get("diffs") or ()) if operation == "update" else ()
+    return Step(metadata["urn"], metadata["type"], operation, tuple(sorted(properties)))
 
 
 def _lines(log: Path) -> list[Mapping[str, Any]]:

@@ -11,8 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from headroom.engine.changes import read_changes
 from headroom.engine.events import RunEvents, read_events
 from policies.adapters.pack_config import pack_configuration
+from policies.break_glass import BreakGlass
+from policies.changes import NOTHING, Changes
 from policies.verdict import Violation
 
 Operation = Literal["preview", "up", "destroy"]
@@ -27,6 +30,8 @@ class Run:
     violations: tuple[Violation, ...]
     rules_run: tuple[str, ...]
     """Rules that the policy pack says it ran, in the pack's order."""
+    changes: Changes = NOTHING
+    """What was done, or would be, with the states before and after."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,19 @@ class Evidence:
     lock: Path
     floors: Path
     as_of: date
+    pack: "Pack | None" = None
+    """Where None, the project's own."""
+    glass: BreakGlass | None = None
+    """Where somebody broke it, for this run."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Another policy pack than the project's own, such as that of the branch that a change is compared with."""
+
+    folder: Path
+    rules: tuple[str, ...]
+    """Each needs its configuration by name, or it has no evidence and refuses."""
 
 
 def run(
@@ -46,11 +64,12 @@ def run(
     evidence: Evidence | None = None,
     *,
     quiet: bool = False,
+    refresh: bool = False,
 ) -> Run:
     """Run the engine on an environment, its output shown on stderr as it comes, and return how that ended.
 
     With evidence the policy pack judges too. The engine's own event log is read, not its text: only there does it say which
-    policies ran (the Automation API drops those events).
+    policies ran (the Automation API drops those events). `refresh` asks first what became of every resource since.
     """
     with tempfile.TemporaryDirectory(prefix="headroom-run-") as folder:
         log, verdicts, configuration = (Path(folder) / name for name in ("events.json", "verdicts.json", "pack.json"))
@@ -60,15 +79,19 @@ def run(
             command += ["--non-interactive"]
         if operation != "preview":
             command += ["--yes"]
+        if refresh:
+            command += ["--refresh"]
         if evidence is not None:
-            configuration.write_text(
-                json.dumps(pack_configuration(evidence.lock, evidence.floors, evidence.as_of, verdicts)),
-                encoding="utf-8",
+            rules = None if evidence.pack is None else evidence.pack.rules
+            content = pack_configuration(
+                evidence.lock, evidence.floors, evidence.as_of, verdicts, rules=rules, glass=evidence.glass
             )
-            command += ["--policy-pack", str(root / "policies" / "pack"), "--policy-pack-config", str(configuration)]
+            configuration.write_text(json.dumps(content), encoding="utf-8")
+            folder_of_pack = root / "policies" / "pack" if evidence.pack is None else evidence.pack.folder
+            command += ["--policy-pack", str(folder_of_pack), "--policy-pack-config", str(configuration)]
         code = _shown(command, root, {**environ, "PULUMI_DEBUG_COMMANDS": "true"}, quiet=quiet)
         rules, violations = _verdicts(verdicts)
-        return Run(code, read_events(log), violations, rules)
+        return Run(code, read_events(log), violations, rules, read_changes(log))
 
 
 def ensure_stack(environment: str, root: Path, environ: Mapping[str, str]) -> None:
@@ -82,6 +105,20 @@ def ensure_stack(environment: str, root: Path, environ: Mapping[str, str]) -> No
         text=True,
         stdin=subprocess.DEVNULL,
     )
+
+
+def state_version(environment: str, root: Path, environ: Mapping[str, str]) -> int:
+    """Return the version of a stack's state, which grows with every update; 0 before the first. Raises CalledProcessError."""
+    asked = subprocess.run(
+        ["pulumi", "stack", "history", "--stack", environment, "--json", "--page-size", "1", "--non-interactive"],
+        cwd=root,
+        env=dict(environ),
+        check=True,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return max((int(update["version"]) for update in json.loads(asked.stdout)), default=0)
 
 
 def _shown(command: Sequence[str], root: Path, environ: Mapping[str, str], *, quiet: bool) -> int:

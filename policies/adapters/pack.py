@@ -7,6 +7,7 @@ come by. And reading an unknown raises: uncaught, it would turn a mandatory poli
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,17 @@ from pulumi_policy.proxy import (
     UnknownValueError,
 )
 
+from policies.break_glass import break_glass
 from policies.evidence import load_context
-from policies.judge import all_rules
+from policies.judge import all_rules, rule_names
 from policies.rule import Rule, run_rule
 from policies.stack import UNKNOWN, Resource, Stack
 from policies.verdict import Violation, render_violation, violation_json
+from policies.waivers import split
 
 RECORDER = "inputs-are-recorded"
 _TEXT = {"type": "string"}
+_CONFIGURED = ("lock", "floors", "asOf", "verdicts", "breakGlassReason", "breakGlassUntil")
 _SENTINELS = (
     UNKNOWN_ARCHIVE_VALUE,
     UNKNOWN_ARRAY_VALUE,
@@ -81,7 +85,7 @@ def _stack_policy(rule: Rule, inputs: Inputs) -> StackValidationPolicy:
         description=rule.why,
         validate=_validation(rule, inputs),
         enforcement_level=EnforcementLevel.MANDATORY,
-        config_schema=PolicyConfigSchema({"lock": _TEXT, "floors": _TEXT, "asOf": _TEXT, "verdicts": _TEXT}),
+        config_schema=PolicyConfigSchema(dict.fromkeys(_CONFIGURED, _TEXT)),
     )
 
 
@@ -109,13 +113,14 @@ def judge_rule(rule: Rule, args: StackValidationArgs, inputs: Inputs) -> tuple[V
     """
     config = args.get_config()
     lock, floors = config.get("lock"), config.get("floors")
-    context = load_context(Path(lock) if lock else None, Path(floors) if floors else None, config.get("asOf"))
+    glass = break_glass(config.get("breakGlassReason"), config.get("breakGlassUntil"), datetime.now(UTC))
+    context = load_context(Path(lock) if lock else None, Path(floors) if floors else None, config.get("asOf"), glass)
     resources = (
         Resource(item.resource_type, item.name, inputs[item.urn] if item.urn in inputs else plain_properties(item.props))
         for item in args.resources
     )
     stack = Stack(tuple(resources))
-    return run_rule(rule, stack, context)
+    return split(run_rule(rule, stack, context), stack, context, rule_names())[0]
 
 
 def plain_properties(properties: Mapping[str, Any]) -> dict[str, Any]:

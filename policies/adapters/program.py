@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from headroom.blueprint import Blueprint, Joined, Ref, Secret
+from policies.break_glass import BreakGlass, Intact
 from policies.evidence import load_context
 from policies.judge import judge
 from policies.stack import UNKNOWN, Resource, Stack
 from policies.verdict import Verdict, render_violation
+from policies.waivers import render_waived
 
 
-def judge_blueprint(blueprint: Blueprint, lock_path: Path, floors_path: Path, as_of: date) -> Verdict:
+def judge_blueprint(
+    blueprint: Blueprint, lock_path: Path, floors_path: Path, as_of: date, glass: BreakGlass | Intact | None = None
+) -> Verdict:
     """Return the verdict on a blueprint. It never raises: evidence that cannot be read is a violation."""
-    return judge(blueprint_stack(blueprint), load_context(lock_path, floors_path, as_of))
+    return judge(blueprint_stack(blueprint), load_context(lock_path, floors_path, as_of, glass))
 
 
 def blueprint_stack(blueprint: Blueprint) -> Stack:
@@ -29,6 +33,11 @@ def refusal(verdict: Verdict) -> str:
     found, run = len(verdict.violations), len(verdict.rules_run)
     head = f"The gate refuses this deploy: {found} violation{'' if found == 1 else 's'}, {run} rules ran. Nothing was touched."
     return "\n".join([head, *(f"  [{violation.rule}] {render_violation(violation)}" for violation in verdict.violations)])
+
+
+def waivers_in_force(verdict: Verdict) -> tuple[str, ...]:
+    """Return what waivers let through, a line each: an output that does not show them hides them."""
+    return tuple(f"[{waived.violation.rule}] {render_waived(waived)}" for waived in verdict.waived)
 
 
 def _plain(value: Any) -> Any:

@@ -8,17 +8,15 @@ from policies.fleet import Live, live_deployments, pod_ceiling
 from policies.lock import Lock
 from policies.margins import ROOT
 from policies.rule import Finding, Rule, each
+from policies.rules.forecast import FORECAST, LOCK
 from policies.stack import Resource, Stack, annotation, field
 
-_LOCK = "forecast lock"
-_FORECAST = "make the forecast anew and deploy with it"
 _RENDER = "deploy what the program renders from this lock"
 
 
 def _claims_match_lock(stack: Stack, context: Context) -> Iterator[Finding]:
     lock = usable(context.lock)
     yield from _lock_is_whole(lock)
-    yield from each([context], lambda _: "as_of", lambda given: _lock_is_in_time(lock, given))
     yield from each(stack.of_type(ROOT), lambda root: root.name, lambda root: _root_matches(lock, root))
     yield from each(["verticals"], str, lambda _: _peaks_match(lock, stack))
     yield from each(live_deployments(stack), lambda live: live.name, lambda live: _copy_matches(live, context))
@@ -26,20 +24,7 @@ def _claims_match_lock(stack: Stack, context: Context) -> Iterator[Finding]:
 
 def _lock_is_whole(lock: Lock) -> Iterator[Finding]:
     if lock.claimed_digest != lock.actual_digest:
-        yield Finding(_LOCK, "its digest is not that of its content: it was edited by hand", _FORECAST)
-
-
-def _lock_is_in_time(lock: Lock, context: Context) -> Iterator[Finding]:
-    as_of = usable(context.as_of)
-    if as_of < lock.data_end:
-        yield Finding(_LOCK, f"its data end on {lock.data_end}, after the day of the judgement, {as_of}", "correct as_of")
-    if as_of > lock.valid_until:
-        yield Finding(_LOCK, f"it was valid until {lock.valid_until}; the judgement is of {as_of}", _FORECAST)
-    age = (as_of - lock.data_end).days
-    oldest = usable(context.floors).maximum_forecast_age_days
-    if age > oldest:
-        message = f"its data are {age} days old on {as_of}; the organisation allows {oldest}"
-        yield Finding(_LOCK, message, _FORECAST, oldest, age, "days")
+        yield Finding(LOCK, "its digest is not that of its content: it was edited by hand", FORECAST)
 
 
 def _root_matches(lock: Lock, root: Resource) -> Iterator[Finding]:
@@ -90,7 +75,12 @@ def _copy_matches(live: Live, context: Context) -> Iterator[Finding]:
 RULES = (
     Rule(
         name="claims-match-lock",
-        why="Every other rule counts on the load that the stack claims, so it must be that of a valid, unaltered lock.",
+        condition="The lock is whole and the environment's own; peaks, ceilings, dates and the scaling lag of the stack are the "
+        "lock's.",
+        why="Every other rule counts on the load that the stack claims, so it must be that of an unaltered lock.",
+        reads="the lock and its digest; the root's claims; the claims `forecast-peak` of live Deployments and `hard-ceiling` of "
+        "their autoscalers.",
+        remedy="Deploy what the program renders from a lock that `headroom forecast` wrote.",
         check=_claims_match_lock,
     ),
 )

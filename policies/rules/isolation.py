@@ -1,4 +1,4 @@
-"""health-data-lies-apart: what keeps data keeps it for one vertical with health data, or for those without."""
+"""phi-apart: what keeps data keeps it for one vertical with health data, or for those without."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class _Space:
         return f"the health data of {self.owner}" if self.owner else "no health data"
 
 
-def _health_data_lies_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
+def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
     spaces = {space.name: space for space in map(_space, stack.of_type(_NAMESPACE))}
     owners: dict[str | None, str] = {space.vertical: space.owner for space in spaces.values() if space.vertical is not None}
     workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
@@ -222,8 +222,14 @@ def _holds(expression: Place, space: _Space) -> bool:
 
 RULES = (
     Rule(
-        name="health-data-lies-apart",
+        name="phi-apart",
+        condition="A vertical with health data has a namespace, servers that keep data, classes of volumes and their keys of "
+        "its own, "
+        "and its namespace denies all traffic by default.",
         why="Health data that lies beside other data is shown by every fault of what the two share.",
-        check=_health_data_lies_apart,
+        reads="labels `headroom.dev/phi` and `headroom.dev/vertical` of namespaces; PersistentVolumeClaims, StorageClasses, "
+        "NetworkPolicies; the ports of servers that keep data.",
+        remedy="A namespace, servers and volumes of its own.",
+        check=_phi_apart,
     ),
 )

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from policies.covering import Size, nodes_enough, nodes_filled
 from policies.evidence import Context
 from policies.figures import count
 from policies.fleet import autoscaler_of, maximum_pods
-from policies.packing import Size, nodes_needed
+from policies.placement import never_together, stands_apart
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
@@ -78,7 +79,8 @@ def gives_way(stack: Stack, workload: Resource) -> bool:
 def _demand(stack: Stack, workload: Resource) -> tuple[str, _Demand]:
     pod = field(workload, POD_SPECS[workload.type])
     pool = pod["nodeSelector"]["headroom.dev/pool"].text()
-    return pool, _Demand(workload, _pod_size(pod), _most(stack, workload), stands_apart(pod))
+    most = _most(stack, workload)
+    return pool, _Demand(workload, _pod_size(pod), most, stands_apart(pod) or never_together(pod, most))
 
 
 def _most(stack: Stack, workload: Resource) -> int:
@@ -106,14 +108,6 @@ def _pod_size(pod: Place) -> Size:
     if overhead is not None:
         raise Unreadable(pod.resource.name, f"{overhead.path} is set, which this rule does not count", "leave it out")
     return _size(cpu, memory)
-
-
-def stands_apart(pod: Place) -> bool:
-    """Return whether no two pods of a workload may stand on one node."""
-    affinity = pod.get("affinity")
-    apart = affinity and affinity.get("podAntiAffinity")
-    terms = apart and apart.get("requiredDuringSchedulingIgnoredDuringExecution")
-    return any(term["topologyKey"].text() == "kubernetes.io/hostname" for term in terms.items()) if terms else False
 
 
 def _request(container: Place, resource: str) -> float:
@@ -144,22 +138,34 @@ def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Deman
     sizes: Counter[Size] = Counter()
     for demand in demands:
         sizes[demand.pod] += demand.pods
-    packed = nodes_needed(node, places, sizes)
-    nodes = _with_losses(packed, field(component, "survive").count(), field(component, "zones").count(at_least=1))
     for demand in demands:
-        if demand.apart and demand.pods > provided:
-            message = f"{count(demand.pods)} pods of {demand.workload.name} must stand on nodes of their own; it has {provided}"
-            yield Finding(component.name, message, f"set its nodes to {demand.pods}", demand.pods, provided, "nodes")
+        if demand.apart and demand.pods:
+            yield from _enough_apart(
+                pool, demand, nodes_filled(node, places, demand.pod, sizes - Counter({demand.pod: demand.pods}))
+            )
+    enough = nodes_enough(node, places, sizes)
+    nodes = _with_losses(enough, field(component, "survive").count(), field(component, "zones").count(at_least=1))
     if nodes > provided:
-        spare = f", {nodes} so that enough remain after a loss" if nodes > packed else ""
-        message = f"{count(pods)} pods at their maximum take {packed} nodes of the pool {pool.name}{spare}; it has {provided}"
+        spare = f", {nodes} so that enough remain after a loss" if nodes > enough else ""
+        message = f"{count(pods)} pods at their maximum take {enough} nodes of the pool {pool.name}{spare}; it has {provided}"
         yield Finding(component.name, message, f"set its nodes to {nodes}", nodes, provided, "nodes")
 
 
-def _with_losses(packed: int, survive: int, zones: int) -> int:
+def _enough_apart(pool: _Pool, demand: _Demand, filled: int) -> Iterator[Finding]:
+    """Yield what is missing where each pod needs a node of its own, and others may fill some before it comes."""
+    needed, provided = demand.pods + filled, field(pool.component, "nodes").count()
+    if needed > provided:
+        beside = f" and others may fill {filled}" if filled else ""
+        message = (
+            f"{count(demand.pods)} pods of {demand.workload.name} must stand on nodes of their own{beside}; it has {provided}"
+        )
+        yield Finding(pool.component.name, message, f"set its nodes to {needed}", needed, provided, "nodes")
+
+
+def _with_losses(enough: int, survive: int, zones: int) -> int:
     """Return the least nodes of which enough remain when some are gone, or the largest of zones as even as can be."""
-    nodes = packed + survive if packed else 0
-    while zones > 1 and nodes - -(-nodes // zones) < packed:
+    nodes = enough + survive if enough else 0
+    while zones > 1 and nodes - -(-nodes // zones) < enough:
         nodes += 1
     return nodes
 
@@ -171,7 +177,12 @@ def _size(cpu_cores: float, memory_bytes: float) -> Size:
 RULES = (
     Rule(
         name="nodes-cover-maximum",
+        condition="Every pool has enough nodes for each of its pods, all at their maximum, to find room wherever the others "
+        "stand, also on what remains after the loss of nodes or of a zone that it claims to survive.",
         why="A pod that the autoscaler asks for and no node takes holds no session.",
+        reads="pools (`headroom:nodes:Pool`): nodes, what one gives to pods, `survive`, `zones`; requests, node selectors, "
+        "spread, anti-affinity and maxima of every workload; the priority of placeholders.",
+        remedy="More or larger nodes, smaller pods, or lower maxima.",
         check=_nodes_cover_maximum,
     ),
 )

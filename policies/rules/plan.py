@@ -39,7 +39,10 @@ def _plan_exists(stack: Stack, _context: Context) -> Iterator[Finding]:
 RULES = (
     Rule(
         name="plan-exists",
+        condition="The stack carries the one plan that it was made from, small enough for a ConfigMap.",
         why="A stack without its plan cannot be explained, compared or held against what runs.",
+        reads="the ConfigMap headroom/capacity-plan, the root's claim `planDigest`.",
+        remedy="Deploy the program's whole blueprint.",
         check=_plan_exists,
     ),
 )

@@ -191,7 +191,12 @@ def _texts(place: Place) -> list[str]:
 RULES = (
     Rule(
         name="prescale-covers-known-peaks",
+        condition="Before every known peak, by the scaling lag, the week's floor holds its sessions; a job or KEDA can set it.",
         why="A peak that everybody knows of must find its pods standing: the autoscaler sees it only when callers wait.",
+        reads="known_peaks of the lock; the week of an autoscaler (`headroom.dev/schedule`, or KEDA's cron triggers); its "
+        "maximum; "
+        "the pre-scale CronJob, its account and role.",
+        remedy="A window with enough replicas that stands in time: it is named.",
         check=_prescale_covers_known_peaks,
     ),
 )

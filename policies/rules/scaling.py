@@ -1,4 +1,4 @@
-"""scaling-target-leaves-lag-growth: the autoscaler leaves room for what comes before a new pod answers."""
+"""Rules on scaling: the autoscaler, and the lowest floor, leave room for what comes before a new pod answers."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -41,16 +41,10 @@ def _scaling_target_leaves_lag_growth(stack: Stack, context: Context) -> Iterato
             return
         load = load_of(lock, live)
         ceiling, admitted = pod_ceiling(live, floors), admitted_sessions(live)
-        later = growth(lock, lock.valid_until, kept)
         alert = min(kept.alert_utilisation, annotation(live.autoscaler, "alert-utilisation").number())
         target = scaling_target(live.autoscaler, live.vertical)
-        baseline = week_of(live.autoscaler).baseline
-        quiet = load.quiet_sessions * later * forecast_share(live, load.peak)
         bounds = {"it holds": ceiling.hard, "its requests guarantee": ceiling.guaranteed, "it admits": admitted}
-        clauses = [
-            *_target(target, load.lag_ratio, bounds, alert, kept.tolerance),
-            *_baseline(baseline, min(ceiling.guaranteed, admitted), quiet, load.lag_seconds),
-        ]
+        clauses = list(_target(target, load.lag_ratio, bounds, alert, kept.tolerance))
         if clauses:
             first = clauses[0]
             message = f"{live.vertical}: " + "; ".join(clause.message for clause in clauses)
@@ -84,20 +78,45 @@ def _target(target: float, ratio: float, bounds: Mapping[str, int], alert: float
         yield _Clause(message, remedy, unnoticed, threshold)
 
 
-def _baseline(baseline: int, pod_sessions: int, quiet: float, lag_seconds: float) -> Iterator[_Clause]:
-    held = baseline * pod_sessions
-    if exceeds(quiet, held):
-        must, have = counts(quiet, held)
-        comes = f"{must} can come within {count(lag_seconds)} s of a quiet minute"
-        message = f"its lowest floor of {baseline} pods holds {have} sessions; {comes}"
-        remedy = f"raise the schedule's baseline to {needed(quiet, pod_sessions)}" if pod_sessions else _LARGER_PODS
-        yield _Clause(message, remedy, quiet, held)
+def _lag_floor_held(stack: Stack, context: Context) -> Iterator[Finding]:
+    lock, floors = usable(context.lock), usable(context.floors)
+    later = growth(lock, lock.valid_until, margins(stack, floors))
+
+    def check(live: Live) -> Iterator[Finding]:
+        if live.autoscaler is None:
+            return
+        load, baseline = load_of(lock, live), week_of(live.autoscaler).baseline
+        pod_sessions = min(pod_ceiling(live, floors).guaranteed, admitted_sessions(live))
+        quiet, held = load.quiet_sessions * later * forecast_share(live, load.peak), baseline * pod_sessions
+        if exceeds(quiet, held):
+            must, have = counts(quiet, held)
+            comes = f"{must} can come within {count(load.lag_seconds)} s of a quiet minute"
+            message = f"{live.vertical}: its lowest floor of {baseline} pods holds {have} sessions; {comes}"
+            remedy = f"raise the schedule's baseline to {needed(quiet, pod_sessions)}" if pod_sessions else _LARGER_PODS
+            yield Finding(live.autoscaler.name, message, remedy, quiet, held, "sessions")
+
+    yield from each(live_deployments(stack), lambda live: live.name, check)
 
 
 RULES = (
     Rule(
         name="scaling-target-leaves-lag-growth",
+        condition="A pod at the autoscaler's target, tolerance included, holds what comes within the scaling lag, and stands "
+        "below "
+        "the alert.",
         why="Load grows on for as long as a new pod takes to answer; the pods that stand must carry that, without an alert.",
+        reads="the target of the metric active_sessions_per_pod, `headroom.dev/alert-utilisation`, ceilings by limits and "
+        "requests, "
+        "HEADROOM_MAX_SESSIONS; the lag's growth in the lock.",
+        remedy="A lower target: the highest that is right is named.",
         check=_scaling_target_leaves_lag_growth,
+    ),
+    Rule(
+        name="lag-floor-held",
+        condition="The lowest floor of the week holds what can come within the scaling lag of a quiet minute.",
+        why="At night few pods stand, and a small load can multiply before the first new one answers.",
+        reads="the week of the autoscaler, ceilings by requests, HEADROOM_MAX_SESSIONS; quiet_sessions of the lock's lag, grown.",
+        remedy="A higher baseline: the number is named.",
+        check=_lag_floor_held,
     ),
 )

@@ -167,17 +167,30 @@ def _file_descriptors_cover_sessions(stack: Stack, context: Context) -> Iterator
 RULES = (
     Rule(
         name="sessions-cover-burst",
+        condition="At its autoscaler's maximum a vertical safely holds what it must by the lock's last valid day: burst x growth "
+        "x peak, or the 95% quantile of the maximum where that is more.",
         why="At its maximum a vertical must hold its burst, and its growth for as long as the forecast is valid.",
+        reads="maxima of autoscalers (or replicas), limits, requests, open files, HEADROOM_MAX_SESSIONS, the costs of a session "
+        "that live Deployments claim; the lock; the floors of costs, burst, growth and utilisation.",
+        remedy="More or larger pods: the smallest number that is enough is named.",
         check=_sessions_cover_burst,
     ),
     Rule(
         name="pod-limits-cover-sessions",
+        condition="A pod admits no more sessions than its limits hold and its requests guarantee.",
         why="A pod that admits more sessions than its memory and processor time carry drops them in the middle of a call.",
+        reads="HEADROOM_MAX_SESSIONS, limits, requests and open files of the session container; the claimed costs of a session; "
+        "the floors of costs.",
+        remedy="Fewer sessions a pod, or a larger pod.",
         check=_pod_limits_cover_sessions,
     ),
     Rule(
         name="file-descriptors-cover-sessions",
+        condition="A process may open 1.5 times the files that its sessions and itself need.",
         why="A process without a free descriptor refuses calls while memory and processor look idle.",
+        reads="RLIMIT_NOFILE of the session container's annotation, HEADROOM_MAX_SESSIONS, the claims `workers`, "
+        "`session-descriptors`, `base-descriptors`.",
+        remedy="More open files, or fewer sessions a process.",
         check=_file_descriptors_cover_sessions,
     ),
 )

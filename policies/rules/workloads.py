@@ -93,7 +93,12 @@ def _scaled_once(stack: Stack, deployment: Resource) -> Iterator[Finding]:
 RULES = (
     Rule(
         name="workloads-are-known",
+        condition="Every resource is of a type that the gate knows, every workload of a kind that its rules judge or exempt "
+        "with a "
+        "reason; each is scaled by one autoscaler at most.",
         why="A workload that no rule knows takes nodes, or calls, behind the gate's back.",
+        reads="types of all resources; `headroom.dev/kind` and `headroom.dev/exempt`; autoscalers and their targets.",
+        remedy="Annotate it with its kind, or with the reason why no rule need judge it.",
         check=_workloads_are_known,
     ),
 )

@@ -14,11 +14,16 @@ from policies.judge import judge
 from policies.margins import ROOT
 from policies.stack import Resource, Stack
 from policies.verdict import Verdict
+from tests.policies.parts import caps_text, part, rules_text
 
 DATA_END = date(2026, 11, 2)
 FLOORS = Path(__file__).parents[2] / "policies" / "floors.json"
 
 Document = dict[str, Any]
+
+SEEN = {"basis": "declared", "source": "the account", "date": "2026-10-01", "leadSeconds": 0}
+"""Where a limit comes from. More of it is there at once: lead times are of samples that say so."""
+IMAGE = f"registry.example/program@sha256:{'0' * 64}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ def passing() -> Situation:
                 "kind": "token-limited",
                 "tokensPerMinute": 20_000_000,
                 "tokensPerSessionMinute": 6000,
+                "reserved": [],
+                "limits": {"tokensPerMinute": dict(SEEN)},
             },
             fallbacks=[],
         ),
@@ -53,7 +60,7 @@ def passing() -> Situation:
             "headroom:nodes:Pool",
             "pool-general",
             pool="general",
-            nodes=10,
+            nodes=14,
             survive=0,
             zones=1,
             cpuCores=15.5,
@@ -127,17 +134,36 @@ def _write(document: object, path: Path) -> Path | None:
 
 def _apply(situation: Situation, one: Document) -> None:
     if "add" in one:
-        added = copy.deepcopy(one["add"])
+        added = _pinned(copy.deepcopy(one["add"]))
         situation.resources[added["name"]] = added
+    elif "with" in one:
+        situation.resources.update({made["name"]: _pinned(made) for name in one["with"] for made in part(name)})
     elif "copy" in one:
         twin = copy.deepcopy(situation.resources[one["copy"]])
         situation.resources[one["as"]] = twin | {"name": one["as"]}
     elif "drop" in one:
         del situation.resources[one["drop"]]
+    elif "rules" in one:
+        situation.resources["prometheus-config"]["props"]["data"]["rules.yaml"] = rules_text(one["rules"], one.get("alerts", {}))
+    elif "caps" in one:
+        situation.resources["edge-caps"]["props"]["value"] = caps_text(**one["caps"])
     elif "keda" in one:
         _scale_by_keda(situation, one["keda"])
     else:
         _set(situation, one["at"], one)
+
+
+def _pinned(resource: Document) -> Document:
+    """Give an image to the containers that a sample leaves without one: it is about something else."""
+    spec = resource["props"].get("spec")
+    for path in (("template", "spec"), ("jobTemplate", "spec", "template", "spec"), ()):
+        pod = spec
+        for key in path:
+            pod = pod.get(key) if isinstance(pod, dict) else None
+        if isinstance(pod, dict):
+            for container in pod.get("containers", ()):
+                container.setdefault("image", IMAGE)
+    return resource
 
 
 def _set(situation: Situation, path: list[str | int], one: Document) -> None:
@@ -151,7 +177,7 @@ def _set(situation: Situation, path: list[str | int], one: Document) -> None:
             inside[key] = {}
         inside = inside[key]
     if "to" in one:
-        inside[keys[-1]] = one["to"]
+        inside[keys[-1]] = copy.deepcopy(one["to"])
     else:
         del inside[keys[-1]]
 
@@ -200,6 +226,14 @@ def _claims(**claims: str) -> dict[str, str]:
     return {f"headroom.dev/{key.replace('_', '-')}": value for key, value in claims.items()}
 
 
+_SAID = {
+    "session_basis": "assumed",
+    "session_source": "no measurement yet",
+    "longest_call_seconds": "3600",
+    "mean_call_seconds": "180",
+}
+
+
 def _healthcare_claims() -> dict[str, str]:
     return _claims(
         session_memory_bytes="120000000",
@@ -210,6 +244,7 @@ def _healthcare_claims() -> dict[str, str]:
         base_descriptors="64",
         workers="1",
         forecast_peak="800",
+        **_SAID,
     )
 
 
@@ -223,6 +258,7 @@ def _sales_claims() -> dict[str, str]:
         base_descriptors="64",
         workers="8",
         forecast_peak="1000",
+        **_SAID,
     )
 
 
@@ -230,11 +266,20 @@ def _live(  # noqa: PLR0917  # a row of a table
     name: str, kind: str, claims: dict[str, str], cpu: str, memory: str, admitted: int
 ) -> list[Document]:
     annotations = _claims(vertical=name, kind=kind, session_container="app") | claims
-    container = _container("app", cpu, memory) | {"env": [{"name": "HEADROOM_MAX_SESSIONS", "value": str(admitted)}]}
+    told = {"HEADROOM_MAX_SESSIONS": str(admitted), "HEADROOM_DRAIN_SECONDS": "3600"}
+    container = _container("app", cpu, memory) | {"env": [{"name": name, "value": value} for name, value in told.items()]}
     files = "- type: RLIMIT_NOFILE\n  hard: 65536\n  soft: 65536\n"
     template = {
         "metadata": {"annotations": {"ulimits.nri.containerd.io/container.app": files}},
-        "spec": {"nodeSelector": {"headroom.dev/pool": "general"}, "containers": [container]},
+        "spec": {
+            "nodeSelector": {"headroom.dev/pool": "general"},
+            "terminationGracePeriodSeconds": 3660,
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway"}
+                for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+            ],
+            "containers": [container],
+        },
     }
     body = {"metadata": {"annotations": annotations}, "spec": {"template": template}}
     return [
@@ -291,8 +336,8 @@ def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document)
 def _scale_by_keda(situation: Situation, name: str) -> None:
     """Put KEDA in the place of a vertical's autoscaler and of the job that keeps its week; the figures stay."""
     scaler = situation.resources.pop(f"{name}-autoscaler")["props"]
-    for part in ("account", "role", "binding", "job"):
-        del situation.resources[f"{name}-prescale-{part}"]
+    for kind in ("account", "role", "binding", "job"):
+        del situation.resources[f"{name}-prescale-{kind}"]
     annotations, spec = dict(scaler["metadata"]["annotations"]), scaler["spec"]
     week = json.loads(annotations.pop("headroom.dev/schedule"))
     sessions = {
@@ -343,7 +388,7 @@ def _queue() -> list[Document]:
 
 def _container(name: str, cpu: str, memory: str) -> Document:
     size = {"cpu": cpu, "memory": memory}
-    return {"name": name, "resources": {"requests": dict(size), "limits": dict(size)}}
+    return {"name": name, "image": IMAGE, "resources": {"requests": dict(size), "limits": dict(size)}}
 
 
 def _load(peak: int, quiet: int) -> Document:

@@ -29,7 +29,8 @@ from policies.stack import (
     optional,
 )
 from policies.verdict import Verdict, Violation, render_violation, violation_json
-from tests.policies.base import FLOORS, change, context_of, passing, stack_of, verdict_on
+from tests.policies.base import FLOORS, Document, change, context_of, passing, stack_of, verdict_on
+from tests.policies.parts import PARTS
 
 NOTHING = Unusable("nothing", "there is none", "none")
 EMPTY = Context(NOTHING, NOTHING, NOTHING)
@@ -42,7 +43,7 @@ def test_exception_in_a_rule_is_its_violation() -> None:
         yield Finding("before", "it was found", "cure it")
         int("hunter2")
 
-    found = run_rule(Rule("holds", "why", fails), Stack(()), EMPTY)
+    found = run_rule(Rule("holds", "it holds", "why", "nothing", "none", fails), Stack(()), EMPTY)
     assert [violation.resource for violation in found] == ["before", "holds"]
     assert found[1].message.startswith("could not be judged: ValueError in test_judge.py, line ")
     assert all("hunter2" not in render_violation(violation) for violation in found)
@@ -75,10 +76,18 @@ def test_zero_rules_are_a_refusal() -> None:
     assert "no rule ran" in refusal(Verdict((), ()))
 
 
-@given(st.sampled_from(sorted(passing().resources)), st.data())
+WHOLE: list[Document] = [{"with": list(PARTS)}]
+
+
+def test_the_base_with_every_part_passes(tmp_path: Path) -> None:
+    """The parts that samples add pass every rule together too."""
+    assert verdict_on(change(passing(), WHOLE), tmp_path).violations == ()
+
+
+@given(st.sampled_from(sorted(change(passing(), WHOLE).resources)), st.data())
 def test_nonsense_in_any_place_never_raises(tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject) -> None:
     """Whatever stands in any field of any resource, the gate answers with a verdict."""
-    situation = change(passing(), [])
+    situation = change(passing(), WHOLE)
     path = _any_path(situation.resources[name]["props"], data)
     nonsense = data.draw(
         st.sampled_from([None, UNKNOWN, "", "-1", "nan", -1, 1e308, float("nan"), [], {}, [None], {"": None}, True])
@@ -231,3 +240,40 @@ def _any_path(value: object, data: st.DataObject) -> list[str | int]:
         if data.draw(st.booleans()) and len(path) > 1:
             break
     return path
+
+
+NONSENSE_TEXT = [
+    "",
+    "{}",
+    "[]",
+    "null",
+    "x {",
+    "a: [",
+    "maxmemory x",
+    "accounts { a }",
+    '{"plans": 1}',
+    "groups: [{rules: [{}]}]",
+]
+
+
+@pytest.mark.parametrize("text", NONSENSE_TEXT)
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["bus-config", "data", "nats.conf"],
+        ["bus-sales-stream", "data", "stream.json"],
+        ["queue-config", "data", "redis.conf"],
+        ["queue-settings", "data", "bullmq.json"],
+        ["turn-config", "data", "turnserver.conf"],
+        ["prometheus-config", "data", "rules.yaml"],
+        ["gateway-config", "data", "plans.json"],
+        ["edge-caps", "value"],
+        ["edge-sessions", "bindings", 0, "json"],
+    ],
+    ids=lambda path: path[0],
+)
+def test_a_file_that_is_none_is_refused_and_said(path: list[str | int], text: str, tmp_path: Path) -> None:
+    """A configuration that its server would not read is a violation that names it, never a defect of the gate."""
+    verdict = verdict_on(change(passing(), [*WHOLE, {"at": path, "to": text}]), tmp_path)
+    assert verdict.refused
+    assert not any("report this defect" in violation.remedy for violation in verdict.violations)

@@ -159,8 +159,8 @@ def test_floor_is_what_each_minute_shows(schedule: Schedule, busy: Stretch, repl
     cpu=st.integers(30, 60),
     places=st.integers(2, 8),
 )
-def test_nodes_needed_is_a_packing_that_exists(sizes: list[tuple[int, int, int]], cpu: int, places: int) -> None:
-    """With the nodes that the rule asks for it is silent, and they are never fewer than any packing could do with."""
+def test_nodes_asked_for_are_enough(sizes: list[tuple[int, int, int]], cpu: int, places: int) -> None:
+    """With the nodes that the rule asks for it is silent; they are never fewer than any packing takes, nor more than the pods."""
     changes: list[Document] = [{"drop": name} for name in passing().resources if name not in ("voice", "pool-general")]
     for index, (cores, gib, replicas) in enumerate(sizes):
         changes.append({"add": _deployment(f"w{index}", cores, gib, replicas)})

@@ -15,18 +15,44 @@ SAMPLES = Path(__file__).with_name("samples")
 RULES = [
     "plan-exists",
     "claims-match-lock",
+    "forecast-fresh",
+    "forecast-claims-what-it-measured",
+    "session-costs-have-evidence",
     "session-costs-cover-measurement",
+    "limits-observed-recently",
+    "reserved-capacity-names-its-product",
     "sessions-cover-burst",
     "pod-limits-cover-sessions",
     "file-descriptors-cover-sessions",
+    "backlog-covers-arrivals",
     "scaling-target-leaves-lag-growth",
-    "tokens-cover-burst",
+    "lag-floor-held",
     "prescale-covers-known-peaks",
+    "drain-covers-longest-call",
     "nodes-cover-maximum",
-    "gpus-are-whole",
-    "health-data-lies-apart",
-    "tunnels-outlive-losses",
+    "one-node-loss-survived",
+    "one-zone-loss-survived",
+    "gpu-memory-covers-sessions",
+    "gpu-not-time-sliced",
+    "gpu-region-is-turn-region",
+    "tokens-cover-burst",
+    "carrier-rate-covers-arrivals",
+    "turn-ports-cover-burst",
+    "bus-limits-cover-burst",
+    "bus-survives-one-loss",
+    "queue-cap-below-memory",
+    "queue-never-evicts",
+    "tunnel-replicas-fixed",
+    "plan-caps-match-plans",
+    "sold-caps-within-fleet",
+    "object-rate-within-limit",
+    "latency-budget-held",
+    "lead-times-met",
+    "alerts-match-plan",
+    "images-pinned",
+    "phi-apart",
     "workloads-are-known",
+    "waivers-end",
 ]
 
 
@@ -60,13 +86,17 @@ def sample_cases() -> list[Any]:
 def test_sample_gets_exactly_its_violations(rule: str, case: Document, tmp_path: Path) -> None:
     """A sample gets the violations that it lists, word for word, and no other of any rule.
 
-    `same` lists the rules that say the same as the sample's own, `also` what other rules say.
+    `also` lists what other rules say. Where they say the same (what nobody can read is refused by whoever reads it) it lists
+    nothing.
     """
     verdict = verdict_on(change(passing(), case.get("change", [])), tmp_path)
-    expected = dict.fromkeys([rule, *case.get("same", [])], case.get("expect", [])) | case.get("also", {})
-    found: dict[str, list[str]] = {name: [] for name in expected}
+    own = case.get("expect", [])
+    expected = {rule: own} | case.get("also", {})
+    found: dict[str, list[str]] = {rule: []}
     for violation in verdict.violations:
-        found.setdefault(violation.rule, []).append(render_violation(violation))
+        text = render_violation(violation)
+        if violation.rule == rule or text not in own:
+            found.setdefault(violation.rule, []).append(text)
     assert found == expected
     assert verdict.refused == (case["kind"] != "allowed")
 
@@ -83,14 +113,18 @@ def test_every_rule_has_samples_and_every_sample_a_rule() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_samples_are_of_all_three_kinds(rule: str) -> None:
-    """Every rule has a sample that it allows, one that it denies, and one with an unknown; refused ones say the words."""
+    """Every rule has a sample that it allows, one that it denies, and one with an unknown; refused ones say the words.
+
+    What a rule that reads the evidence alone does not know is the evidence.
+    """
     cases = load_samples(SAMPLES / f"{rule}.yaml")
     assert {case["kind"] for case in cases} == {"allowed", "denied", "unknown"}
     assert len({case["name"] for case in cases}) == len(cases)
     for case in cases:
         assert bool(case.get("expect")) == (case["kind"] != "allowed"), case["name"]
         if case["kind"] == "unknown":
-            assert any("is not known before the deploy" in text for text in case["expect"]), case["name"]
+            unknown = ("is not known before the deploy", "could not be judged")
+            assert any(word in text for word in unknown for text in case["expect"]), case["name"]
 
 
 def test_the_base_passes(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The carrier: an account of somebody else, of which the stack has the claims alone."""

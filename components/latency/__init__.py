@@ -1,0 +1,1 @@
+"""The latency budget: what callers wait for, of which nothing is deployed."""

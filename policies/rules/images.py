@@ -1,0 +1,39 @@
+"""images-pinned: every container runs the very image that was reviewed."""
+
+import re
+from collections.abc import Iterator
+
+from policies.evidence import Context
+from policies.rule import Finding, Rule, each
+from policies.stack import Resource, Stack
+from policies.workload_types import POD_SPECS
+from policies.workloads import pod_of
+
+_PINNED = re.compile(r"[a-z0-9][^@\s]*@sha256:[0-9a-f]{64}")
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+
+
+def _images_pinned(stack: Stack, _context: Context) -> Iterator[Finding]:
+    yield from each(stack.of_type(*POD_SPECS), lambda workload: workload.name, _is_pinned)
+
+
+def _is_pinned(workload: Resource) -> Iterator[Finding]:
+    pod = pod_of(workload)
+    for kind in _CONTAINERS:
+        containers = pod.get(kind)
+        for container in [] if containers is None else containers.items():
+            if _PINNED.fullmatch(container["image"].text()) is None:
+                message = f"its container {container['name'].text()} runs an image that is not named by its digest"
+                yield Finding(workload.name, message, "name it by name@sha256:digest")
+
+
+RULES = (
+    Rule(
+        name="images-pinned",
+        condition="Every container's image is named by its digest.",
+        why="A tag can be another program tomorrow, on the very pods that an autoscaler adds in a burst.",
+        reads="the images of all containers of all workloads.",
+        remedy="name@sha256:digest.",
+        check=_images_pinned,
+    ),
+)

@@ -1,0 +1,75 @@
+"""turn-ports-cover-burst: the relays that are left carry the relayed part of every session."""
+
+from collections.abc import Iterator
+
+from policies.config_text import directives, size, the_one
+from policies.demand import Demand, demand_of
+from policies.evidence import Context
+from policies.figures import whole
+from policies.parts import Part, shortfall
+from policies.rule import Finding, Rule, each
+from policies.stack import Resource, Stack, WrongField, annotation, field
+from policies.workloads import configuration, of_kind, open_files, remaining
+
+_BITS = 8
+_FILES = 2
+"""Of one allocation: coturn says so when it starts."""
+
+
+def _turn_ports_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]:
+    demand = demand_of(stack, context)
+    for servers in of_kind(stack, "turn"):
+        yield from each([servers], lambda one: one.name, lambda one: shortfall(relays(stack, one, demand), demand.lock))
+
+
+def relays(stack: Stack, servers: Resource, demand: Demand) -> Part:
+    """Return the relays against the sessions of the fleet."""
+    share = annotation(servers, "relayed-share").number()
+    calls, bound = _calls_of_one(stack, servers)
+    left = remaining(servers)
+    held = left * calls / share * demand.kept.safe_utilisation if share else 0.0
+    enough = field(servers, "spec.replicas").count() + 1
+    return Part(
+        resource=servers.name,
+        what="the calls that must be relayed are those of",
+        unit="sessions",
+        asked=demand.sessions,
+        provided=lambda _day: held,
+        holds=f"{left} relays left x {calls} calls by {bound} / {share:.3g} relayed x {demand.kept.safe_utilisation:g} safe",
+        remedy=f"take at least {enough} servers, or more ports and bandwidth on each",
+        lead_seconds=annotation(servers, "lead-seconds").number(),
+    )
+
+
+def _calls_of_one(stack: Stack, servers: Resource) -> tuple[int, str]:
+    place = configuration(stack, servers, "turnserver.conf")
+    found = directives(place, "=")
+    first, last, quota, bytes_a_second = (
+        size(place, name, the_one(place, found, name)) for name in ("min-port", "max-port", "total-quota", "bps-capacity")
+    )
+    if not 0 < first <= last < 2**16:
+        raise WrongField(servers.name, place.path, "a configuration with min-port up to max-port")
+    each_call = annotation(servers, "ports-per-relayed").count(at_least=1)
+    bits = annotation(servers, "bits-per-relayed").number()
+    files = whole(open_files(servers, "turn") / _FILES)
+    bounds = {"its ports": (last - first + 1) // each_call, "its open files": files // each_call}
+    if quota:
+        bounds["total-quota"] = quota // each_call
+    if bytes_a_second:
+        bounds["bps-capacity"] = whole(bytes_a_second * _BITS / bits) if bits else 0
+    least = min(bounds, key=lambda name: bounds[name])
+    return bounds[least], least
+
+
+RULES = (
+    Rule(
+        name="turn-ports-cover-burst",
+        condition="With as many relays gone as must be survived, ports, bandwidth, open files and quota carry what is relayed of "
+        "all required sessions.",
+        why="Beyond its ports a relay answers 508: the call rings, connects, and is silent.",
+        reads="Deployments of kind `turn`: replicas, open files, `turnserver.conf`, and the claims `survive`, `relayed-share`, "
+        "`ports-per-relayed`, `bits-per-relayed`; the lock.",
+        remedy="More relays, a wider range of ports, or more bandwidth.",
+        check=_turn_ports_cover_burst,
+    ),
+)
