@@ -50,6 +50,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     """Turn what the rooms raise into a message on stderr and an exit code: 2 for bad input, 3 for a tool."""
     from headroom.blueprint.folder import FolderInUse
     from headroom.calibrate.errors import PrometheusFailed
+    from headroom.conformance.errors import ServiceFailed
     from headroom.forecast.errors import ForecastError
     from headroom.local.errors import ToolFailed, ToolMissing
     from headroom.located import BadInput
@@ -59,6 +60,6 @@ def errors_as_exit_codes() -> Iterator[None]:
     except (BadInput, ForecastError, FolderInUse) as bad:
         print(f"error: {bad}", file=sys.stderr)
         stop(BAD_INPUT)
-    except (ToolMissing, ToolFailed, PrometheusFailed) as missing:
+    except (ToolMissing, ToolFailed, PrometheusFailed, ServiceFailed) as missing:
         print(f"error: {missing}", file=sys.stderr)
         stop(TOOL_FAILED)

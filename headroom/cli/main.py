@@ -68,9 +68,45 @@ def hoisted(arguments: list[str]) -> list[str]:
 def main() -> None:
     """Run the command and leave with its exit code."""
     # Each registers its command on the app.
-    from headroom.cli import calibrate, cells, forecast, nodes, options, plan, run, scale, simulate, spec, synth, tour
+    from headroom.cli import (
+        calibrate,
+        cells,
+        conformance,
+        deliver,
+        forecast,
+        nodes,
+        options,
+        plan,
+        report,
+        review,
+        rules,
+        run,
+        scale,
+        simulate,
+        spec,
+        synth,
+        tour,
+    )
 
-    for module in (calibrate, forecast, options, plan, cells, scale, run, synth, simulate, nodes, spec, tour):
+    for module in (
+        calibrate,
+        forecast,
+        options,
+        plan,
+        cells,
+        scale,
+        run,
+        synth,
+        rules,
+        review,
+        report,
+        deliver,
+        simulate,
+        conformance,
+        nodes,
+        spec,
+        tour,
+    ):
         module.add_to(app)
     try:
         app(args=hoisted(sys.argv[1:]), prog_name="headroom")

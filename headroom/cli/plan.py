@@ -44,6 +44,13 @@ def plan(
             "and show what differs. May stand several times; changes no file.",
         ),
     ] = None,
+    *,
+    plot: Annotated[
+        bool,
+        typer.Option(
+            "--plot", help="Draw what is required against the safe ceilings, and the floors of the week; not in --json."
+        ),
+    ] = False,
 ) -> None:
     """Show what an environment must hold, what binds, and what falls short.
 
@@ -53,7 +60,7 @@ def plan(
     with errors_as_exit_codes():
         from headroom.review.comparison import compare
         from headroom.review.terminal import show_changes, show_plan, show_steps
-        from stacks.reading import plan_environment
+        from stacks.reading import plan_environment, read_spec
 
         now = datetime.now(UTC)
         made = plan_environment(environment, settings.as_of, now, what_if=what_if or ())
@@ -72,6 +79,12 @@ def plan(
             show_changes(changes, made, settings.console())
         else:
             show_plan(made, settings.console())
+        if plot and not settings.as_json:
+            from headroom.review.report.terminal import show_plot
+
+            console = settings.console()
+            console.print()
+            show_plot(made, read_spec(environment, what_if=what_if or ()).zone, console)
     stop(REFUSED if made.shortfalls else FINE)
 
 

@@ -53,3 +53,11 @@ def ensure_adapter(paths: Paths, progress: Callable[[str], None]) -> Path:
 def ensure_collector(paths: Paths, progress: Callable[[str], None]) -> Path:
     """Return an OpenTelemetry collector with the components that our configuration names."""
     return ensure_programs("collector", {"collector": "."}, paths, progress) / "collector"
+
+
+def ensure_actionlint(paths: Paths, progress: Callable[[str], None]) -> Path:
+    """Return actionlint; its package for Python downloads a program of its own, this one is pinned with all it is made of."""
+    return (
+        ensure_programs("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}, paths, progress)
+        / "actionlint"
+    )

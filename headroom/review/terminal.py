@@ -18,7 +18,9 @@ from capacity.shortfall import Shortfall
 from capacity.sold import Sold
 from headroom.blueprint.counts import PartCount
 from headroom.review.comparison import Change
+from policies.rule import Rule
 from policies.verdict import Violation
+from policies.waivers import Waived, render_waived
 
 
 def show_plan(plan: CapacityPlan, console: Console) -> None:
@@ -100,6 +102,22 @@ def show_verdict(environment: str, violations: Sequence[Violation], rules_run: S
     for violation in violations:
         console.print(Text.assemble(("  " + violation.rule, "bold"), ("  " + violation.resource, "")))
         _show_indented((violation.message, f"Remedy: {violation.remedy}"), console)
+
+
+def show_waived(waived: Sequence[Waived], console: Console) -> None:
+    """Print the violations that a waiver lets through, and for how long."""
+    if waived:
+        console.print(f"[yellow bold]{_counted(len(waived), 'violation')} let through:[/]")
+    for each in waived:
+        console.print(Text.assemble(("  waived  ", "yellow bold"), (each.violation.rule, "bold")))
+        _show_indented((render_waived(each),), console)
+
+
+def show_rules(rules: Sequence[Rule], console: Console) -> None:
+    """Print rules: what each demands, why, what it reads, and what to do."""
+    for rule in rules:
+        console.print(Text(rule.name, style="bold"))
+        _show_indented((rule.condition, f"Why: {rule.why}", f"Reads: {rule.reads}", f"Remedy: {rule.remedy}"), console)
 
 
 def show_lock(lock: ForecastLock, console: Console) -> None:
@@ -227,7 +245,8 @@ def _show_pool(pool: PoolPlan, console: Console) -> None:
     losses += [f"one of {pool.zones} zones"] if pool.zones > 1 else []
     lost = f"{' or '.join(losses)} may be lost" if losses else "no node may be lost"
     rollout = "rollouts not counted" if pool.rollout is None else f"a rollout of {pool.rollout} takes most"
-    _show_note(f"{pool.name}: {room}; {pool.binding} binds; pods take {pool.packed}; {lost}; {rollout}", console)
+    takes = f"pods take {pool.enough}, packed at best {pool.packed}"
+    _show_note(f"{pool.name}: {room}; {pool.binding} binds; {takes}; {lost}; {rollout}", console)
 
 
 def _show_stack(plan: CapacityPlan, console: Console) -> None:

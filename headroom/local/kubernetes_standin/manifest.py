@@ -3,7 +3,7 @@
 from headroom.local.standin.property_path import Path
 from headroom.local.standin.values import Hidden, Object
 
-# An object is these four; with another of them it is another object. What else is immutable the server knows, and says.
+# An object is these four; with another of them it is another object.
 IDENTITY: frozenset[Path] = frozenset({("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace")})
 SECRET_FIELDS = ("data", "stringData")
 

@@ -14,8 +14,9 @@ from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import Refused, client
 from headroom.local.kubernetes_standin.cluster import ClusterStore
 from headroom.local.kubernetes_standin.directory import DirectoryStore
+from headroom.local.kubernetes_standin.forcing import replaces
 from headroom.local.kubernetes_standin.guard import permitted, refused
-from headroom.local.kubernetes_standin.manifest import IDENTITY, conceal, identity
+from headroom.local.kubernetes_standin.manifest import conceal, identity
 from headroom.local.kubernetes_standin.store import Call, NotReadyError, Seen, Store
 from headroom.local.standin import property_path
 from headroom.local.standin.diff import differences
@@ -64,9 +65,10 @@ class Provider(StandinProvider):
         return provider_pb2.CheckResponse(inputs=to_struct(manifest), failures=list(_failures(manifest)))
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Return where the inputs differ; another name or namespace is another object."""
-        found = differences(from_struct(request.old_inputs), from_struct(request.news))
-        return diff_response(found, lambda path: path in IDENTITY, delete_first=True)
+        """Return where the inputs differ; another name or namespace is another object, and so is what cannot be changed."""
+        news = from_struct(request.news)
+        found = differences(from_struct(request.old_inputs), news)
+        return diff_response(found, lambda path: replaces(news, path), delete_first=True)
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Return the object as the target has it; in a preview the inputs, after a rehearsal where there is a target."""

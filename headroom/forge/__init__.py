@@ -1,0 +1,1 @@
+"""Where changes are discussed: one pull request comment, kept up to date."""
