@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-calibrate test-cluster test-parts test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
+.PHONY: help setup up deliver drift forecast forecast-pull-request lint-workflows manifests review review-post window edge synth-check test test-calibrate test-cluster test-edge test-long test-parts test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' Makefile
 
 setup: ## the Python environment, by hash
 	@$(PYTHON) headroom/local/bootstrap.py
@@ -14,8 +14,18 @@ setup: ## the Python environment, by hash
 up: setup ## from call history to a deployed stack and a refused one (CLUSTER=1: on a real control plane)
 	@$(BIN)/headroom tour $(if $(CLUSTER),--cluster)
 
-test: setup ## the tests, but for those on the control plane, on the servers of the parts, on warehouses and on Prometheus
-	@$(BIN)/python -m pytest tests --ignore tests/cluster --ignore tests/parts --ignore tests/warehouse --ignore tests/calibrate_long -n 2 $(PYTEST)
+synth-check: setup ## the gate on every environment that is deployed, a line a violation (no engine; for editors and commit hooks)
+	@status=0; for environment in local dev staging prod; do $(BIN)/headroom synth --check --quiet $$environment || status=$$?; done; exit $$status
+
+# Minutes each, and with a target of their own.
+LONG := tests/conformance tests/engine/test_changes_on_engine.py tests/engine/test_deliver.py tests/engine/test_edge.py tests/review/test_review_on_engine.py
+APART := $(LONG) tests/cluster tests/parts tests/warehouse tests/calibrate_long tests/edge
+
+test: setup ## the tests, but for those that the other targets run
+	@$(BIN)/python -m pytest tests $(APART:%=--ignore %) -n 2 $(PYTEST)
+
+test-long: setup ## the tests of whole reviews and deliveries on the engine, and of conformance
+	@$(BIN)/python -m pytest $(LONG) -n 2 $(PYTEST)
 
 test-calibrate: setup ## the tests of calibration on a real Prometheus (builds it the first time), and of its intervals
 	@$(BIN)/python -m pytest tests/calibrate_long $(PYTEST)
@@ -32,6 +42,18 @@ test-parts: setup .venv-checkov/stamp ## the tests of what is rendered, by the p
 	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r requirements/checkov.txt
 	@touch $@
 
+EDGE_PACKAGES := tests/parts/edge/node_modules/.package-lock.json
+$(EDGE_PACKAGES): tests/parts/edge/package-lock.json
+	@npm ci --prefix tests/parts/edge --no-audit --no-fund --silent
+	@touch $@
+
+test-edge: setup $(EDGE_PACKAGES) ## the edge and the queue tried for real: races, crashes, clocks, deploys, hostile clients, a browser (minutes)
+	@$(BIN)/python -m pytest tests/edge $(PYTEST)
+
+edge: setup $(EDGE_PACKAGES) ## the edge on this machine, with a page that places test calls
+	@$(BIN)/headroom up local
+	@$(BIN)/python -m headroom.local.edge
+
 test-warehouse: setup .venv-warehouse/stamp ## the tests of the extra [warehouse], on DuckDB and Spark (needs Java)
 	@.venv-warehouse/bin/python -m pytest tests/warehouse $(PYTEST)
 
@@ -40,11 +62,45 @@ test-warehouse: setup .venv-warehouse/stamp ## the tests of the extra [warehouse
 	@$(BIN)/uv pip install --quiet --python .venv-warehouse/bin/python --require-hashes -r requirements/warehouse.txt
 	@touch $@
 
-check: setup ## types, lint, import directions
+check: setup lint-workflows ## types, lint, import directions, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+lint-workflows: setup ## zizmor and actionlint on .github/workflows
+	@$(BIN)/python -m headroom.local.workflows
+
+ENVS ?= dev staging prod
+BASE ?= origin/main
+
+review: setup ## what the change on this branch does to ENVS, against BASE: build/review/comment.md and review.json
+	@mkdir -p build/review
+	@$(BIN)/headroom review $(ENVS) --base $(BASE) --out build/review/comment.md --json > build/review/review.json
+
+review-post: setup ## that review as the pull request's comment (GITHUB_TOKEN, GITHUB_REPOSITORY, HEADROOM_PULL_REQUEST)
+	@$(BIN)/headroom review --from build/review/review.json --post
+
+manifests: setup ## every resource of ENVS as a file, below build/review
+	@for environment in $(ENVS); do $(BIN)/headroom synth $$environment --quiet --out build/review/manifests/$$environment > build/review/$$environment.txt || [ $$? -eq 1 ] || exit 1; done
+
+# KUBECONFIG_TEXT is a kubeconfig where a job has it as a secret; it is in a file only while the command runs.
+WITH_ACCESS = if [ -n "$$KUBECONFIG_TEXT" ]; then umask 077; KUBECONFIG=$$(mktemp); export KUBECONFIG; trap 'rm -f "$$KUBECONFIG"' EXIT; printf '%s\n' "$$KUBECONFIG_TEXT" > "$$KUBECONFIG"; fi; unset KUBECONFIG_TEXT
+
+deliver: setup ## bring ENVS to this commit's plan, one after another; stops at the first that refuses or is in a peak
+	@$(WITH_ACCESS); $(BIN)/headroom deliver $(ENVS)
+
+drift: setup ## what in ENVS is no longer as planned
+	@$(WITH_ACCESS); $(BIN)/headroom drift $(ENVS)
+
+window: setup ## whether ENV is in a declared peak
+	@$(BIN)/headroom window $(ENV)
+
+forecast: setup ## a new forecast lock of ENV from HISTORY
+	@$(BIN)/headroom forecast $(ENV) --history $(HISTORY)
+
+forecast-pull-request: ## the locks that `make forecast` changed, as a pull request (git and gh)
+	@.ci/forecast-pull-request
 
 bench: setup .venv-bench/stamp ## ours beside its rivals, in an environment of their own (KEY=sweep: that one)
 	@.venv-bench/bin/python -m benchmarks $(KEY)

@@ -27,8 +27,8 @@ def run() -> Result:
     seconds: dict[int, float] = {}
     sessions: dict[int, float] = {}
     for copies in COPIES:
-        spec, lock = _texts(copies)
-        timed = best_of(3, partial(_plan, spec, lock))
+        spec, lock = texts(copies)
+        timed = best_of(3, partial(planned, spec, lock))
         count = len(timed.answer.verticals)
         seconds[count], sessions[count] = timed.seconds, timed.answer.model.sessions
     few, some, many = seconds
@@ -63,7 +63,7 @@ def run() -> Result:
 
 def with_tenants(tenants: str) -> None:
     """Plan prod with so many new tenants, evenly over its verticals, in a process whose time and memory are watched."""
-    _plan(*_texts(1, int(tenants)))
+    planned(*texts(1, int(tenants)))
 
 
 def _exponent(before: float, after: float) -> float:
@@ -71,13 +71,14 @@ def _exponent(before: float, after: float) -> float:
     return math.log10(after / before)
 
 
-def _plan(spec_text: str, lock_text: str) -> CapacityPlan:
+def planned(spec_text: str, lock_text: str) -> CapacityPlan:
+    """Return the plan of a spec and a lock, both as JSON."""
     spec = Spec.model_validate_json(spec_text)
     assert spec.as_of is not None
     return plan(spec, ForecastLock.model_validate_json(lock_text), spec.as_of)
 
 
-def _texts(copies: int, tenants: int = 0) -> tuple[str, str]:
+def texts(copies: int, tenants: int = 0) -> tuple[str, str]:
     """Return the spec and lock of prod with each vertical so many times and so many new tenants, as JSON."""
     stack, _ = read_document(ROOT / "stacks" / "Pulumi.prod.yaml", "stacks/Pulumi.prod.yaml")
     spec: dict[str, Any] = stack["config"]["headroom:spec"]
@@ -86,13 +87,30 @@ def _texts(copies: int, tenants: int = 0) -> tuple[str, str]:
     for section in ("uncertain", "options", "cells"):
         spec.pop(section, None)
     spec["customers"] = [_tenant(number, list(lock["verticals"])) for number in range(tenants)]
-    for document in (spec, lock):
-        document["verticals"] = {
-            f"{name}-{copy}" if copies > 1 else name: vertical
-            for name, vertical in document["verticals"].items()
+    if copies > 1:
+        for document in (spec, lock):
+            document["verticals"] = {
+                f"{name}-{copy}": _copied(vertical, copy)
+                for name, vertical in document["verticals"].items()
+                for copy in range(copies)
+            }
+        shared = {name: kind for name, kind in spec["storage"].items() if "phi" not in kind}
+        spec["storage"] = shared | {
+            f"{name}-{copy}": kind | {"phi": f"{kind['phi']}-{copy}", "key": f"{kind['key']}-{copy}"}
+            for name, kind in spec["storage"].items()
+            if name not in shared
             for copy in range(copies)
         }
     return json.dumps(spec), json.dumps(lock)
+
+
+def _copied(vertical: dict[str, Any], copy: int) -> dict[str, Any]:
+    """Return a copy of a vertical; its gateway serves the verticals of the same copy."""
+    gateway = vertical.get("queue", {}).get("gateway")
+    if gateway is None:
+        return vertical
+    serves = [f"{name}-{copy}" for name in gateway["serves"]]
+    return vertical | {"queue": vertical["queue"] | {"gateway": gateway | {"serves": serves}}}
 
 
 def _tenant(number: int, verticals: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ _IMAGE_OF = {
     "cloudflared": "edge.tunnel",
     "redis": "queues",
     "redis_exporter": "queues",
+    "queue_gateway": "queue_gateways",
     "nats": "bus",
     "nats_exporter": "bus",
     "nats_tools": "bus",
@@ -41,6 +42,7 @@ def check_together(spec: "Spec") -> None:
     _parts_have_a_load(spec, live)
     _parts_can_run(spec)
     _health_data_lies_apart(spec)
+    _callbacks_go_one_way(spec, live)
     _options_are_of_something(spec, live)
     _cells_hold(spec, live)
 
@@ -82,7 +84,9 @@ def _cells_hold(spec: "Spec", live: Sequence[str]) -> None:
 
 def _parts_can_run(spec: "Spec") -> None:
     for image, part in _IMAGE_OF.items():
-        if attrgetter(part)(spec) is not None and getattr(spec.images, image) is None:
+        # KEDA asks Prometheus by itself.
+        unused = image == "adapter" and spec.scaling.autoscaler == "keda"
+        if not unused and attrgetter(part)(spec) is not None and getattr(spec.images, image) is None:
             raise ValueError(f"images.{image}: {part} runs from it, and there is none")
     for pool, pods in stack_pods(spec):
         if pool not in spec.pools:
@@ -140,12 +144,40 @@ def _health_data_lies_apart(spec: "Spec") -> None:
         raise ValueError(fault)
 
 
-def _edge_has_a_place(spec: "Spec") -> None:
+def _callbacks_go_one_way(spec: "Spec", live: Sequence[str]) -> None:
+    taken: dict[str, str] = {}
+    for name, gateway in (spec.queue_gateways or {}).items():
+        where, apart = f"verticals.{name}.queue.gateway", spec.verticals[name].phi
+        if unknown := sorted(gateway.priorities.keys() - spec.plans.keys()):
+            raise ValueError(f"{where}.priorities: there is no plan {unknown[0]!r}; there are: {', '.join(spec.plans) or 'none'}")
+        for served in gateway.serves:
+            if served not in live:
+                raise ValueError(f"{where}.serves: there is no live vertical {served!r}; there are: {', '.join(live) or 'none'}")
+            if spec.verticals[served].phi != apart or (apart and len(gateway.serves) > 1):
+                raise ValueError(
+                    f"{where}.serves: callbacks of a vertical with health data go to a queue with `phi` that serves it alone, "
+                    f"and only they do; {served} is not such a one for {name}"
+                )
+            if served in taken:
+                raise ValueError(f"{where}.serves: callbacks of {served} go to {taken[served]} already")
+            taken[served] = name
+
+
+def _edge_has_a_place(spec: "Spec", live: Sequence[str]) -> None:
     edge = spec.edge
     if edge.tunnel is not None and (spec.target is None or spec.target.cloudflare is None):
         raise ValueError("edge.tunnel: say in target.cloudflare to which account, zone and domain it belongs")
     if edge.scripts is not None and (edge.tunnel is None or edge.admission_gate is None):
         raise ValueError("edge.scripts: they need edge.tunnel, which leads to the pods, and edge.admission_gate")
+    if edge.scripts is not None and edge.admission_gate is not None:
+        sessions, gate = edge.scripts.session, edge.admission_gate
+        if sessions.margin >= gate.lease_seconds - gate.heartbeat:
+            raise ValueError(
+                f"edge.scripts.session.margin: below {gate.lease_seconds - gate.heartbeat:g} s, what is left of a lease when "
+                f"it is renewed, or every call ends then"
+            )
+        if unknown := sorted(sessions.realtime.keys() - set(live)):
+            raise ValueError(f"edge.scripts.session.realtime.{unknown[0]}: there is no live vertical of this name")
 
 
 def _parts_have_a_load(spec: "Spec", live: Sequence[str]) -> None:
@@ -155,6 +187,11 @@ def _parts_have_a_load(spec: "Spec", live: Sequence[str]) -> None:
         raise ValueError("bus: no vertical is of kind nats, so nobody speaks on it")
     if spec.gateway is not None and not (spec.gpu and spec.plans):
         raise ValueError("gateway: it limits what plans ask of models on GPUs, and there are none of one or the other")
-    _edge_has_a_place(spec)
+    _edge_has_a_place(spec, live)
+    for name, plan in spec.plans.items():
+        if plan.vertical is not None and plan.vertical not in live:
+            raise ValueError(
+                f"plans.{name}.vertical: there is no live vertical {plan.vertical!r}; there are: {', '.join(live) or 'none'}"
+            )
     if spec.edge.admission_gate is not None and not spec.plans:
         raise ValueError("edge.admission_gate: its load is the largest cap of the plans, and none is sold")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from capacity.admission import Admission
 from capacity.autoscaling import Scaling
 from capacity.bills import SelfHosting
 from capacity.ceiling import PodCeiling
@@ -24,7 +25,7 @@ from capacity.sizing.queue import Queue
 from capacity.sizing.stages import Stage
 from capacity.sizing.workers import Workers
 from capacity.sold import Sold
-from capacity.spec import Alert, Margins, SoldPlan
+from capacity.spec import Alert, Margins, SoldPlan, Waiver
 from capacity.target import Target
 from capacity.vertical_parts import queue_of, workers_of
 from capacity.verticals import LiveVertical, QueueVertical
@@ -105,6 +106,8 @@ class CapacityPlan:
     images: Images
     target: Target | None
     """None where the spec does not say where it is deployed to."""
+    waivers: tuple[Waiver, ...]
+    """Of violations of the gate; the plan's own shortfalls know none."""
     plans: Mapping[str, SoldPlan]
     verticals: tuple[LivePlan | QueuePlan, ...]
     model: ModelPlan
@@ -115,6 +118,8 @@ class CapacityPlan:
     """Every part of it, and of the verticals' own sockets, workers and queues, against what it must hold."""
     sold: Sold | None
     """None where the spec sells no plans."""
+    admission: Admission | None
+    """What the edge admits by; None where the spec has no gate."""
     currency: str
     costs: tuple[Cost, ...]
     """A month of each vertical, of the machines that none asks for (`idle`) and, last, of `all`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from capacity.admission import Admission, admission
 from capacity.bills import costs, self_hosting
 from capacity.ceiling import pod_ceiling
 from capacity.cost import plan_costs
@@ -47,7 +48,8 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
     pools = tuple(
         plan_pool(name, pool, [*_deployed_on(name, verticals), *parts_on(name, spec)], path) for name, pool in spec.pools.items()
     )
-    parts = stack_parts(spec, path, verticals, pools)
+    admits = _admission(spec, path, lives)
+    parts = stack_parts(spec, path, verticals, pools, admits)
     fleet, growth = sum(live.provided for live in lives), path.growth_on(lock.valid_until)
     sales = sold(spec.plans, fleet, growth, spec.margins.blocking) if spec.plans else None
     bill = costs(spec, path, pools, {live.name: live.blocking for live in lives})
@@ -70,6 +72,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         scaling=spec.scaling,
         images=spec.images,
         target=spec.target,
+        waivers=spec.waivers,
         plans=spec.plans,
         verticals=verticals,
         model=model,
@@ -77,6 +80,7 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         stack=StackSections.model_construct(**{name: getattr(spec, name) for name in StackSections.model_fields}),
         sizings=parts,
         sold=sales,
+        admission=admits,
         currency=spec.currency,
         costs=bill,
         sold_costs=plan_costs(bill[-1], spec.plans),
@@ -84,6 +88,14 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         lost_node=lost_node_stages(spec.scaling),
         shortfalls=shortfalls,
     )
+
+
+def _admission(spec: Spec, path: LoadPath, lives: tuple[LivePlan, ...]) -> Admission | None:
+    gate = spec.edge.admission_gate
+    if gate is None:
+        return None
+    places = {live.name: live.provided for live in lives}
+    return admission(gate, spec.plans, places, path.mean_calls, spec.margins.safe_utilisation)
 
 
 def longest_lag(spec: Spec, lock: ForecastLock) -> float:

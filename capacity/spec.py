@@ -18,6 +18,7 @@ from capacity.providers.oversubscription import MOST_OVERSUBSCRIBED
 from capacity.sections import StackSections
 from capacity.sizing.claims import Count
 from capacity.sizing.queue import QueueSection
+from capacity.sizing.queue_gateway import QueueGatewaySection
 from capacity.target import Target
 from capacity.uncertain.interval import Interval
 from capacity.uncertain.varied import check
@@ -83,6 +84,17 @@ class SelfHosted(Source):
     """What it costs an hour to run them, however many they are."""
 
 
+class Waiver(Frozen):
+    """A violation of the gate that somebody answers for until a day. The gate decides whether it lets it through."""
+
+    rule: str = Field(min_length=1)
+    resource: str = Field(min_length=1)
+    reason: str = Field(min_length=10)
+    """Who answers for it, and why it cannot be cured now."""
+    until: date
+    """The last day."""
+
+
 class SoldPlan(Source):
     """A plan that tenants buy: sessions at once, capped, and maybe some of them guaranteed. It names no tenant."""
 
@@ -91,6 +103,8 @@ class SoldPlan(Source):
     """The most that one tenant may hold at once."""
     guaranteed: int = Field(default=0, ge=0)
     """What each tenant always finds: taken off the shared fleet first."""
+    vertical: Name | None = None
+    """Where the guarantee stands. Left out: divided over the live verticals by the sessions that they hold."""
     sessions: float = Field(gt=0)
     """What one tenant holds on average at the busiest hour."""
 
@@ -140,6 +154,8 @@ class Spec(StackSections):
     """Figures that nobody knows exactly, by path, such as verticals.sales.session.memory or forecast.sales.peak."""
     options: Options = Options()
     """Left out: `headroom options` has nothing to compare the plan with."""
+    waivers: tuple[Waiver, ...] = ()
+    """Of violations of the gate, each with its end."""
     cells: Cells | None = None
     """Left out: the environment is one cluster. `headroom cells` divides one that is several."""
 
@@ -148,6 +164,12 @@ class Spec(StackSections):
         """The queues by their vertical; None where there is none."""
         verticals = self.verticals.items()
         return {name: one.queue for name, one in verticals if isinstance(one, QueueVertical) and one.queue is not None} or None
+
+    @property
+    def queue_gateways(self) -> dict[str, QueueGatewaySection] | None:
+        """What takes callbacks, by the vertical of the queue; None where there is none."""
+        queues = (self.queues or {}).items()
+        return {name: queue.gateway for name, queue in queues if queue.gateway is not None} or None
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
+from capacity.admission import Admission
 from capacity.lead_times import first_day, lead_time
 from capacity.load_path import LoadPath
 from capacity.loads import Load, UnknownStarts, load_on
@@ -19,9 +20,10 @@ from capacity.sizing.claims import said
 from capacity.sizing.gateway import GatewaySection, size_gateway
 from capacity.sizing.gpu import GpuService, size_gpu
 from capacity.sizing.latency import size_first_audio, size_first_token
-from capacity.sizing.objects import AdmissionGate, size_admission_gate, size_session_object
+from capacity.sizing.objects import AdmissionGate, size_admission_gate, size_pool, size_session_object
 from capacity.sizing.poisson import UNLIKELY, poisson_quantile
-from capacity.sizing.queue import size_queue
+from capacity.sizing.queue import QueueLoad, size_queue
+from capacity.sizing.queue_gateway import QueueGatewaySection, size_queue_gateway
 from capacity.sizing.result import Sizing, whole
 from capacity.sizing.sockets import Sockets, size_sockets
 from capacity.sizing.tools import Executors, ExecutorsSection, size_tools
@@ -35,7 +37,11 @@ Input_contra = TypeVar("Input_contra", contravariant=True)
 
 
 def stack_parts(
-    spec: Spec, path: LoadPath, verticals: Iterable[LivePlan | QueuePlan], pools: Iterable[PoolPlan]
+    spec: Spec,
+    path: LoadPath,
+    verticals: Iterable[LivePlan | QueuePlan],
+    pools: Iterable[PoolPlan],
+    admission: Admission | None,
 ) -> tuple[Part, ...]:
     """Return every part of the stack that the spec speaks of, sized for the lock's last valid day.
 
@@ -47,7 +53,7 @@ def stack_parts(
     fleet = _Fleet(tuple(one.name for one in live), path)
     return (
         *_shared(spec, live, fleet),
-        *_edge(spec, fleet),
+        *_edge(spec, fleet, admission),
         *_latency(spec),
         *(part for one in live for part in _live(one, nodes[one.spec.pool], path)),
         *(part for one in verticals if isinstance(one, QueuePlan) for part in _queue(one, path)),
@@ -166,7 +172,7 @@ def _gateway(section: GatewaySection, shares: float, margins: Margins) -> _Sized
     )
 
 
-def _edge(spec: Spec, fleet: _Fleet) -> Iterator[Part]:
+def _edge(spec: Spec, fleet: _Fleet, admission: Admission | None) -> Iterator[Part]:
     edge, safe = spec.edge, spec.margins.safe_utilisation
     if edge.tunnel is not None:
         yield fleet.carrying("tunnel", "edge.tunnel", size_tunnel, edge.tunnel, edge.tunnel.lead_time)
@@ -177,6 +183,8 @@ def _edge(spec: Spec, fleet: _Fleet) -> Iterator[Part]:
     if edge.admission_gate is not None:
         largest = max(plan.cap for plan in spec.plans.values())
         yield fleet.part("admission gate", "edge.admission_gate", _gate(edge.admission_gate, largest, spec.margins))
+        if admission is not None:
+            yield _pool(edge.admission_gate, admission, spec.margins)
 
 
 def _gate(gate: AdmissionGate, largest_cap: int, margins: Margins) -> _Sized:
@@ -193,6 +201,21 @@ def _gate(gate: AdmissionGate, largest_cap: int, margins: Margins) -> _Sized:
         return sizing, f"{how}: {starts} starts in a second, {UNLIKELY:.1%} quantile of Poisson arrivals"
 
     return sized
+
+
+def _pool(gate: AdmissionGate, admission: Admission, margins: Margins) -> Part:
+    name, most = max(admission.verticals.items(), key=lambda vertical: vertical[1].places)
+    sizing = size_pool(
+        gate,
+        leases=most.places,
+        starts_per_second=most.starts_per_second,
+        shards=most.shards,
+        block=most.block,
+        safe_utilisation=margins.safe_utilisation,
+        scope="edge.admission_gate",
+    )
+    load = f"{most.places:,} leases of {name}, which has most, and {most.starts_per_second} starts in a second"
+    return Part("admission pool", "edge.admission_gate", load, sizing)
 
 
 def _latency(spec: Spec) -> Iterator[Part]:
@@ -263,6 +286,29 @@ def _queue(plan: QueuePlan, path: LoadPath) -> Iterator[Part]:
         return sizing, f"({arrivals} - {queue.workers} workers / {queue.job:g} s) x {load.busy:g} s, {said(load)}"
 
     yield _part(f"{plan.name} queue", f"{vertical}.queue", sized, path.lock, section.lead_time)
+    if section.gateway is not None:
+        yield _part(
+            f"{plan.name} gateway",
+            f"{vertical}.queue.gateway",
+            _callbacks(section.gateway, plan.name, load, path),
+            path.lock,
+        )
+
+
+def _callbacks(
+    gateway: QueueGatewaySection, vertical: str, load: QueueLoad, path: LoadPath
+) -> Callable[[date], tuple[Sizing, str]]:
+    def sized(day: date) -> tuple[Sizing, str]:
+        burst, growth = path.margins.burst, path.growth_on(day)
+        sizing = size_queue_gateway(
+            gateway,
+            callbacks_per_second=burst * growth * load.busy_jobs_per_second,
+            safe_utilisation=path.margins.safe_utilisation,
+            scope=f"verticals.{vertical}.queue.gateway",
+        )
+        return sizing, f"{load.busy_jobs_per_second:g} jobs a second x {burst:g} burst x {growth:.3f} growth, {said(load)}"
+
+    return sized
 
 
 def _watching(spec: Spec, pools: Iterable[PoolPlan]) -> Iterator[Part]:

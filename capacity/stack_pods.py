@@ -58,19 +58,22 @@ def _queues(spec: "Spec") -> Iterator[Placed]:
     for name, queue in (spec.queues or {}).items():
         memory = server_memory(queue) + queue.exporter.memory
         yield spec.verticals[name].pool, PodRequest(f"verticals.{name}.queue", queue.cpu + queue.exporter.cpu, memory)
+        if queue.gateway is not None:
+            yield placed(f"verticals.{name}.queue.gateway.pod", queue.gateway.pod, queue.gateway.pods)
 
 
 def _bus(spec: "Spec") -> Iterator[Placed]:
     bus = spec.bus
     if bus is not None:
         exporter = bus.exporter
-        yield bus.pod.pool, PodRequest("bus.pod", bus.pod.cpu + exporter.cpu, bus.pod.memory + exporter.memory, bus.servers)
+        cpu, memory = bus.pod.cpu + exporter.cpu, bus.pod.memory + exporter.memory
+        yield bus.pod.pool, PodRequest("bus.pod", cpu, memory, bus.servers, apart=True)
         yield bus.pod.pool, PodRequest("bus.exporter", exporter.cpu, exporter.memory, len(spec.speakers))
 
 
 def _turn(spec: "Spec") -> Iterator[Placed]:
     if spec.turn is not None:
-        yield placed("turn.pod", spec.turn.pod, spec.turn.servers)
+        yield placed("turn.pod", spec.turn.pod, spec.turn.servers, apart=True)
 
 
 def _gpu(spec: "Spec") -> Iterator[Placed]:

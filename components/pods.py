@@ -61,9 +61,9 @@ def spread(labels: Mapping[str, str], zones: int) -> list[dict[str, Any]]:
 def asked(probes: Probes) -> dict[str, Any]:
     """Return the probes and the drain of a container.
 
-    /livez answers while the process runs, /readyz while it takes new calls. /drain makes /readyz fail and answers when the last
-    call has ended; the kubelet waits for that before it sends the signal to end, at most for the grace of the pod. A server that
-    closes its sockets at the signal (uvicorn does) so has none left to close.
+    /livez answers while the process runs, /readyz until it drains, full or not. /drain makes /readyz fail and answers when the
+    last call has ended; the kubelet waits for that before it sends the signal to end, at most for the grace of the pod. A server
+    that closes its sockets at the signal (uvicorn does) so has none left to close. docs/contract.md has the whole of it.
     """
     every = {"periodSeconds": math.ceil(probes.period), "timeoutSeconds": math.ceil(probes.timeout)}
 

@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING
 
 from capacity import CapacityPlan
 from components.bus.render import bus_resources
+from components.carrier.render import carrier_resources
 from components.edge.render import edge_resources
 from components.gateway.render import gateway_resources
 from components.gpu.render import gpu_resources, model_addresses
+from components.latency.render import latency_resources
 from components.model.render import model_resources
 from components.nodes.render import node_resources
 from components.observability.render import observability_resources
-from components.plan.render import ROOT, cluster_provider, plan_resources, root_resource
+from components.plan.render import ROOT, cluster_provider, plan_resources, root_resource, sold_resources
+from components.queue.callbacks import callback_resources
 from components.queue.render import queue_resources
 from components.storage.render import storage_resources
 from components.tools.render import tools_resources
@@ -31,8 +34,11 @@ def render(plan: CapacityPlan) -> Blueprint:
             *cluster_provider(plan),
             root_resource(plan),
             *plan_resources(plan, parent=ROOT),
+            *sold_resources(plan, parent=ROOT),
             *storage_resources(plan.stack.storage, parent=ROOT),
             *model_resources(plan.model, parent=ROOT),
+            *carrier_resources(plan.stack.carrier, parent=ROOT),
+            *latency_resources(plan.stack.latency, parent=ROOT),
             *node_resources(plan, parent=ROOT),
             *gpu_resources(plan, parent=ROOT),
             *(
@@ -42,6 +48,7 @@ def render(plan: CapacityPlan) -> Blueprint:
             ),
             *placeholder_resources(plan, parent=ROOT),
             *queue_resources(plan, parent=ROOT),
+            *callback_resources(plan, parent=ROOT),
             *bus_resources(plan, parent=ROOT),
             *turn_resources(plan, parent=ROOT),
             *tools_resources(plan, parent=ROOT),

@@ -6,7 +6,16 @@ import pkgutil
 
 import pytest
 
-PACKAGES = ("capacity", "headroom.blueprint", "headroom.cli", "headroom.forecast", "headroom.located", "policies")
+PACKAGES = (
+    "capacity",
+    "headroom.blueprint",
+    "headroom.cli",
+    "headroom.conformance",
+    "headroom.forecast",
+    "headroom.located",
+    "headroom.review",
+    "policies",
+)
 
 
 def _modules() -> list[str]:

@@ -1,7 +1,7 @@
 """One cell's part of an environment: its spec and its forecast lock."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from capacity.lock import Extreme, ForecastLock, KnownPeak, LagGrowth, VerticalForecast
@@ -43,17 +43,18 @@ def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans
     the whole is stated here, for the cell's lock measures none.
     """
     verticals: dict[str, LiveVertical | QueueVertical] = {}
+    live = {name for name, share in shares.items() if share > 0}
     for name, vertical in spec.verticals.items():
         if not isinstance(vertical, LiveVertical):
-            verticals[name] = vertical
-        elif shares.get(name, 0.0) > 0:
+            verticals[name] = _serving(vertical, live, plans)
+        elif name in live:
             verticals[name] = _with_mean_call(vertical, lock.verticals[name])
     customers = tuple(_customer(each, shares[each.vertical]) for each in spec.customers if shares.get(each.vertical, 0.0) > 0)
     pools = {name: pool.model_copy(update={"nodes": None}) for name, pool in spec.pools.items()}
     changes: dict[str, Any] = {
         "verticals": verticals,
         "customers": customers,
-        "plans": dict(plans),
+        "plans": {name: _standing(plan, verticals) for name, plan in plans.items()},
         "pools": pools,
         "storage": {name: kept for name, kept in spec.storage.items() if kept.phi is None or kept.phi in verticals},
         "cells": None,
@@ -79,9 +80,11 @@ def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
         if isinstance(vertical, LiveVertical) and vertical.mean_call is not None and "mean_call" not in verticals[name]:
             call = vertical.mean_call
             verticals[name]["mean_call"] = {"value": f"{call.value:g}s", "basis": call.basis, "source": call.source}
+        elif isinstance(vertical, QueueVertical) and "gateway" in verticals[name].get("queue", {}):
+            verticals[name]["queue"] = _queue(verticals[name]["queue"], vertical)
     kept["verticals"] = verticals
     kept["pools"] = {name: {key: value for key, value in pool.items() if key != "nodes"} for name, pool in kept["pools"].items()}
-    kept["plans"] = {name: {**document["plans"][name], "tenants": sold.tenants} for name, sold in cell.plans.items()}
+    kept["plans"] = {name: _plan(document["plans"][name], sold) for name, sold in cell.plans.items()}
     volumes = {customer.name: customer.calls_a_day for customer in cell.customers}
     kept["customers"] = [
         {**customer, "calls_a_day": volumes[customer["name"]].model_dump()}
@@ -95,6 +98,40 @@ def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
     if cell.edge.admission_gate is None and "edge" in kept:
         kept["edge"] = {key: value for key, value in kept["edge"].items() if key != "admission_gate"}
     return kept
+
+
+def _serving(vertical: QueueVertical, live: Collection[str], plans: Collection[str]) -> QueueVertical:
+    """Return a queue in a cell: its gateway serves the verticals that the cell runs, and knows the plans sold in it."""
+    queue = vertical.queue
+    if queue is None or queue.gateway is None:
+        return vertical
+    gateway = queue.gateway
+    changes = {
+        "serves": tuple(name for name in gateway.serves if name in live),
+        "priorities": {name: priority for name, priority in gateway.priorities.items() if name in plans},
+    }
+    kept = gateway.model_copy(update=changes) if changes["serves"] else None
+    return vertical.model_copy(update={"queue": queue.model_copy(update={"gateway": kept})})
+
+
+def _queue(document: Mapping[str, Any], vertical: QueueVertical) -> dict[str, Any]:
+    gateway = None if vertical.queue is None else vertical.queue.gateway
+    if gateway is None:
+        return {key: value for key, value in document.items() if key != "gateway"}
+    changes = {"serves": list(gateway.serves), "priorities": dict(gateway.priorities)}
+    return {**document, "gateway": {**document["gateway"], **changes}}
+
+
+def _standing(plan: SoldPlan, verticals: Collection[str]) -> SoldPlan:
+    """Return a plan in a cell: what it guarantees in a vertical that the cell does not run is guaranteed elsewhere."""
+    if plan.vertical is None or plan.vertical in verticals:
+        return plan
+    return plan.model_copy(update={"vertical": None, "guaranteed": 0})
+
+
+def _plan(document: Mapping[str, Any], sold: SoldPlan) -> dict[str, Any]:
+    elsewhere = {"vertical", "guaranteed"} if sold.vertical is None and "vertical" in document else set[str]()
+    return {**{key: value for key, value in document.items() if key not in elsewhere}, "tenants": sold.tenants}
 
 
 def _with_mean_call(vertical: LiveVertical, forecast: VerticalForecast) -> LiveVertical:

@@ -21,6 +21,7 @@ from components.bus.config import (
 from components.kubernetes import (
     DOMAIN,
     HEALTH_DATA,
+    claimed,
     disruption_budget,
     kubernetes_object,
     labels,
@@ -127,9 +128,18 @@ def _servers(bus: BusSection, speakers: list[str], image: str, exporter: str) ->
         "template": {"metadata": {"labels": labels(NAME), "annotations": configured(nats_config(bus, speakers))}, "spec": pod},
         "volumeClaimTemplates": [disk_claim(bus.storage_class, bus.disk(len(speakers)))],
     }
-    metadata = {"name": NAME, "namespace": NAME, "labels": labels(NAME), "annotations": {f"{DOMAIN}/kind": "bus"}}
+    metadata = {"name": NAME, "namespace": NAME, "labels": labels(NAME), "annotations": {f"{DOMAIN}/kind": "bus"} | _figures(bus)}
     return kubernetes_object(
         f"{NAME}-servers", "apps/v1", "StatefulSet", metadata, {"spec": spec}, parent=NAME, after=(SPACE, f"{NAME}-config")
+    )
+
+
+def _figures(bus: BusSection) -> dict[str, str]:
+    return claimed(
+        survive=bus.survive,
+        messages_per_second=bus.messages.value,
+        messages_per_session=bus.messages_per_session,
+        reader_stall_seconds=bus.reader_stall,
     )
 
 

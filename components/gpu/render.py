@@ -1,6 +1,5 @@
 """Self-hosted models: what shows GPUs to the cluster, and one pod a GPU for every model."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +9,11 @@ from capacity.plan import CapacityPlan
 from capacity.pool_plan import PoolPlan
 from capacity.sizing.gpu import GpuService, ModelServer, kv_bytes_per_token, session_bytes, streams_of_one
 from components.address import Address
-from components.kubernetes import DOMAIN, kubernetes_object
+from components.kubernetes import DOMAIN, claimed, kubernetes_object
 from components.network import in_namespace, verticals
 from components.nodes.daemons import SPACE, Daemon, daemon_set
 from components.nodes.k3s_config import GPU_TAINT
-from components.serving import Serving, serving_resources
+from components.serving import Served, Serving, serving_resources
 from headroom.blueprint import Rendered
 
 RUNTIME_CLASS = "headroom-nvidia"
@@ -133,14 +132,16 @@ def _model(name: str, service: GpuService, server: ModelServer, pool: PoolPlan, 
         name=component,
         kind=service.model.task,
         image=server.image,
-        pods=service.count,
-        unavailable=max(1, service.survive),
-        zones=pool.zones,
-        pod=server.pod,
-        scratch=server.scratch,
-        port=server.port,
-        probes=server.probes,
-        drain_seconds=math.ceil(server.drain),
+        served=Served(
+            pods=service.count,
+            unavailable=max(1, service.survive),
+            zones=pool.zones,
+            pod=server.pod,
+            scratch=server.scratch,
+            port=server.port,
+            probes=server.probes,
+            drain_seconds=server.drain,
+        ),
         environment=model_environment(service, server),
         # What tenants may ask is limited at the gateway, so that nobody passes it by; without one the verticals ask themselves.
         ingress=[verticals(server.port) if plan.stack.gateway is None else in_namespace(_GATEWAY_NAMESPACE, server.port)],
@@ -149,5 +150,14 @@ def _model(name: str, service: GpuService, server: ModelServer, pool: PoolPlan, 
         runtime_class=RUNTIME_CLASS,
         tolerations=[{"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"}],
         more_labels={} if region is None else {REGION: region},
+        claims=claimed(
+            gpu_memory_bytes=service.gpu.memory,
+            weights_bytes=service.model.weights,
+            workspace_bytes=service.model.workspace,
+            streams=service.streams.value,
+            share=service.share,
+            survive=service.survive,
+            lead_seconds=service.lead_time,
+        ),
     )
     return [Rendered("headroom:gpu:Model", component, claims, parent="gpus"), *serving_resources(part)]

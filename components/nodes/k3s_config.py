@@ -45,6 +45,8 @@ def server_config(servers: Servers, *, first: bool) -> dict[str, Any]:
         "etcd-snapshot-retention": snapshots.retention,
         **({} if snapshots.s3_secret is None else {"etcd-s3": True, "etcd-s3-config-secret": snapshots.s3_secret}),
         "secrets-encryption": True,
+        # Of its own certificates: when they end is watched.
+        "supervisor-metrics": True,
         "protect-kernel-defaults": True,
         "node-label": [f"topology.kubernetes.io/region={servers.region}"],
         "node-taint": ["CriticalAddonsOnly=true:NoExecute"],

@@ -47,6 +47,8 @@ def _pool(pool: PoolPlan, images: Images, *, parent: str) -> Rendered:
         "memoryBytes": room.memory_bytes,
         "pods": room.pods,
         **({} if pool.spec.gpus is None else {"gpus": pool.spec.gpus}),
+        # Nodes that the spec does not count are ordered with the plan.
+        **({} if pool.spec.nodes is None else {"leadSeconds": pool.spec.lead_time}),
     }
     return Rendered("headroom:nodes:Pool", f"pool-{pool.name}", claims, parent=parent)
 

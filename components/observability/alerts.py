@@ -202,9 +202,9 @@ def _cluster(section: Observability) -> Iterator[Alert]:
     )
     yield Alert(
         "PoolBelowPlan",
-        f"pool:nodes_packed:plan > on (pool) (count by (pool) ({ready}{pool}) or on (pool) pool:nodes_packed:plan * 0)",
+        f"pool:nodes_enough:plan > on (pool) (count by (pool) ({ready}{pool}) or on (pool) pool:nodes_enough:plan * 0)",
         "page",
-        "{{ $labels.pool }}: fewer nodes are ready than the {{ $value }} that every pod at its maximum takes",
+        "{{ $labels.pool }}: fewer nodes are ready than the {{ $value }} that are enough for every pod at its maximum",
         section.patience,
     )
     yield Alert(

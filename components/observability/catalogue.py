@@ -9,7 +9,7 @@ from dataclasses import dataclass
 SEMANTIC_CONVENTIONS = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the GenAI conventions that pods are told to emit; their status is Development, so they change."""
 
-_CONTRACT = "the session pods (contract of this stack, docs/stack.md S5)"
+SESSION_PODS = "the session pods (docs/contract.md)"
 _STATE = "kube-state-metrics 2.17"
 _STATE_DOCS = "kubernetes/kube-state-metrics docs/metrics"
 _GENAI = "the pods' OpenTelemetry SDK, through the collector"
@@ -37,29 +37,29 @@ class Metric:
 
 
 METRICS = (
-    Metric("voice_active_sessions", "gauge", (), _CONTRACT, "S5: one gauge per vertical; the autoscaler scales on it (S18)"),
-    Metric("voice_session_capacity", "gauge", (), _CONTRACT, "HEADROOM_MAX_SESSIONS as the pod read it"),
-    Metric("voice_full_total", "counter", (), _CONTRACT, "times that the pod became full, as livekit/agents#6389 counts them"),
-    Metric("voice_calls_offered_total", "counter", (), _CONTRACT, "calls that asked for a session"),
+    Metric("voice_active_sessions", "gauge", (), SESSION_PODS, "S5: one gauge per vertical; the autoscaler scales on it (S18)"),
+    Metric("voice_session_capacity", "gauge", (), SESSION_PODS, "HEADROOM_MAX_SESSIONS as the pod read it"),
+    Metric("voice_full_total", "counter", (), SESSION_PODS, "times that the pod became full, as livekit/agents#6389 counts them"),
+    Metric("voice_calls_offered_total", "counter", (), SESSION_PODS, "calls that asked for a session"),
     Metric(
         "voice_admission_rejected_total",
         "counter",
         ("reason",),
-        _CONTRACT,
+        SESSION_PODS,
         "calls that got none: capacity, tenant-cap or draining",
     ),
-    Metric("voice_session_seconds_total", "counter", ("tenant", "plan"), _CONTRACT, "S27: seconds of sessions by tenant"),
-    Metric("voice_tenant_sessions", "gauge", ("tenant", "plan"), _CONTRACT, "S27: sessions of a tenant"),
-    Metric("voice_first_token_seconds", "histogram", ("le",), _CONTRACT, "S26: from the end of the caller's words"),
-    Metric("voice_first_audio_seconds", "histogram", ("le",), _CONTRACT, "S26: from the end of the caller's words"),
+    Metric("voice_session_seconds_total", "counter", ("tenant", "plan"), SESSION_PODS, "S27: seconds of sessions by tenant"),
+    Metric("voice_tenant_sessions", "gauge", ("tenant", "plan"), SESSION_PODS, "S27: sessions of a tenant"),
+    Metric("voice_first_token_seconds", "histogram", ("le",), SESSION_PODS, "S26: from the end of the caller's words"),
+    Metric("voice_first_audio_seconds", "histogram", ("le",), SESSION_PODS, "S26: from the end of the caller's words"),
     Metric(
         "voice_queue_oldest_job_seconds",
         "gauge",
         ("queue",),
-        "the queue's workers (contract)",
+        "the queue's gateway, and its workers (contract)",
         "S13: age of the oldest waiting job",
     ),
-    Metric("bullmq_job_count", "gauge", ("queue", "state"), "the queue's workers, by BullMQ", _QUEUE_DOCS),
+    Metric("bullmq_job_count", "gauge", ("queue", "state"), "the queue's gateway, and its workers, by BullMQ", _QUEUE_DOCS),
     Metric("gen_ai_client_token_usage", "histogram", ("gen_ai_provider_name",), _GENAI, _GENAI_DOCS),
     Metric("gen_ai_client_operation_duration_seconds", "histogram", ("error_type",), _GENAI, _GENAI_DOCS),
     Metric("gen_ai_execute_tool_duration_seconds", "histogram", ("gen_ai_tool_name",), _GENAI, _GENAI_DOCS),

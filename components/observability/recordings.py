@@ -100,7 +100,7 @@ def _shared(plan: CapacityPlan) -> Iterator[Recording]:
     midnight = dt.datetime.combine(plan.lock.valid_until + dt.timedelta(days=1), dt.time(), dt.UTC)
     yield _constant("forecast:valid_until_timestamp_seconds:plan", midnight.timestamp())
     for pool in plan.pools:
-        yield _constant("pool:nodes_packed:plan", pool.packed, pool=pool.name)
+        yield _constant("pool:nodes_enough:plan", pool.enough, pool=pool.name)
     for limit in plan.model.ceilings[0].limits:
         yield _constant("model:limit:plan", limit.limit, limit=limit.name)
     tunnel, latency = plan.stack.edge.tunnel, plan.stack.latency

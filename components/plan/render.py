@@ -29,6 +29,8 @@ def root_resource(plan: CapacityPlan) -> Rendered:
         "tolerance": plan.scaling.tolerance,
         "plan": standing,
     }
+    if plan.waivers:
+        claims["waivers"] = [waiver.model_dump(mode="json") for waiver in plan.waivers]
     return Rendered("headroom:stack:Voice", ROOT, claims, options=Options(provider=CLUSTER if plan.target else None))
 
 
@@ -39,7 +41,19 @@ def cluster_provider(plan: CapacityPlan) -> list[Rendered]:
     """
     if plan.target is None:
         return []
-    return [Rendered("pulumi:providers:kubernetes", CLUSTER, {"context": plan.target.kubernetes_context})]
+    # Else each change of a ConfigMap or Secret deletes it first, under pods that read it. A provider's inputs travel as text.
+    mutable = {"enableConfigMapMutable": "true", "enableSecretMutable": "true"}
+    return [Rendered("pulumi:providers:kubernetes", CLUSTER, {"context": plan.target.kubernetes_context, **mutable})]
+
+
+def sold_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
+    """Return the claim of what is sold on the fleet, plan by plan; it names no tenant. Nothing where the spec sells nothing."""
+    if not plan.plans:
+        return []
+    claims = {
+        name: {"tenants": sold.tenants, "cap": sold.cap, "guaranteed": sold.guaranteed} for name, sold in plan.plans.items()
+    }
+    return [Rendered("headroom:plan:Sold", "sold", {"plans": claims}, parent=parent)]
 
 
 def plan_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:

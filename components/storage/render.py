@@ -8,7 +8,7 @@ from components.kubernetes import HEALTH_DATA, kubernetes_object
 from headroom.blueprint import Rendered, canonical_json
 
 NAME = "storage"
-DOOR = "health-data-lies-apart.headroom.dev"
+DOOR = "phi-apart.headroom.dev"
 
 
 def storage_resources(classes: Mapping[str, StorageClass], *, parent: str) -> list[Rendered]:

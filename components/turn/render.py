@@ -4,7 +4,16 @@ from typing import Any
 
 from capacity.plan import CapacityPlan
 from capacity.sizing.turn import Relay
-from components.kubernetes import DOMAIN, disruption_budget, kubernetes_object, labels, namespace, selected, service_account
+from components.kubernetes import (
+    DOMAIN,
+    claimed,
+    disruption_budget,
+    kubernetes_object,
+    labels,
+    namespace,
+    selected,
+    service_account,
+)
 from components.network import network_policies
 from components.pods import resources, unprivileged, unprivileged_pod
 from components.servers import config_map, configured, folder
@@ -95,7 +104,14 @@ def _servers(relay: Relay, image: str) -> Rendered:
             "spec": pod,
         },
     }
-    metadata = {"name": NAME, "namespace": NAME, "labels": marked, "annotations": {f"{DOMAIN}/kind": NAME}}
+    figures = claimed(
+        survive=relay.survive,
+        relayed_share=relay.relayed_share,
+        ports_per_relayed=relay.ports_per_relayed,
+        bits_per_relayed=relay.bits_per_relayed,
+        lead_seconds=relay.lead_time,
+    )
+    metadata = {"name": NAME, "namespace": NAME, "labels": marked, "annotations": {f"{DOMAIN}/kind": NAME} | figures}
     return kubernetes_object(
         f"{NAME}-servers", "apps/v1", "Deployment", metadata, {"spec": spec}, parent=NAME, after=(SPACE, f"{NAME}-config")
     )

@@ -7,7 +7,7 @@ from typing import Any
 from capacity.plan import LivePlan, QueuePlan
 from capacity.units import format_bytes, format_cores
 from capacity.verticals import Pod, Sidecar
-from components.kubernetes import DOMAIN, labels, selected
+from components.kubernetes import DOMAIN, exact, labels, selected
 from components.pods import asked, ports, resources, scratch_mount, scratch_volume, spread, unprivileged, unprivileged_pod
 from components.servers import folder, from_secret
 from components.workloads import pm2
@@ -145,8 +145,18 @@ def _settings(brokers: tuple[Broker, ...]) -> list[dict[str, Any]]:
     return [folder(broker.name, f"/etc/headroom/{broker.name}") for broker in brokers]
 
 
+def _counted_on(pod: Pod) -> dict[str, object]:
+    """Return what the plan counts on, for the check at the workload's own start (docs/contract.md); files are of a process."""
+    requests = pod.requests or pod
+    return {
+        "HEADROOM_OPEN_FILES": pod.descriptors,
+        "HEADROOM_MEMORY_BYTES": requests.memory,
+        "HEADROOM_CPU_CORES": exact(requests.cpu),
+    }
+
+
 def _environment(vertical: LivePlan | QueuePlan) -> list[dict[str, str]]:
-    values = {"HEADROOM_PROBE_PORT": vertical.spec.probes.port}
+    values: dict[str, object] = {"HEADROOM_PROBE_PORT": vertical.spec.probes.port}
     if isinstance(vertical, QueuePlan):
         values["HEADROOM_QUEUE_DEPTH_CAP"] = vertical.spec.depth_cap
     else:
@@ -155,5 +165,6 @@ def _environment(vertical: LivePlan | QueuePlan) -> list[dict[str, str]]:
             "HEADROOM_PORT": vertical.spec.port,
             "HEADROOM_WORKERS": vertical.spec.pod.workers,
             "HEADROOM_DRAIN_SECONDS": math.ceil(vertical.spec.longest_call),
+            **_counted_on(vertical.spec.pod),
         }
     return [{"name": name, "value": str(value)} for name, value in values.items()]

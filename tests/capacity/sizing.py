@@ -16,6 +16,7 @@ from capacity.sizing.gpu import GpuPool, size_gpu
 from capacity.sizing.nodes import Nodes, size_nodes
 from capacity.sizing.objects import AdmissionGate, size_admission_gate
 from capacity.sizing.queue import Queue, size_queue
+from capacity.sizing.queue_gateway import QueueGatewaySection, size_queue_gateway
 from capacity.sizing.result import Sizing
 from capacity.sizing.sockets import Sockets, size_sockets
 from capacity.sizing.tools import Executors, size_tools
@@ -43,6 +44,7 @@ PM2: Document = {
     "drain": "600s",
     "grace": "630s",
 }
+CALLBACKS: Document = {"pods": 3, "per_second": 20, "serves": ["sales"]}
 HYBRID: Document = {"pods": 4, "streams": 100, "requests_per_session_minute": 20}
 EXECUTORS: Document = {
     "pods": 12,
@@ -169,6 +171,14 @@ CASES = (
     _case("workers", PM2, Workers, size_workers, {"sessions": 100}, amounts=("processes", "max_memory_restart")),
     _case("tools", EXECUTORS, Executors, size_tools, {"sessions": 2000}, amounts=("pods", "slots")),
     _case("gateway", HYBRID, GatewaySection, size_gateway, {"streams": 200}, amounts=("pods", "streams")),
+    _case(
+        "queue gateway",
+        CALLBACKS,
+        QueueGatewaySection,
+        size_queue_gateway,
+        {"callbacks_per_second": 20},
+        amounts=("pods", "per_second"),
+    ),
     _case("queue", JOBS, Queue, size_queue, JOBS_A_SECOND, amounts=("depth_cap", "max_memory", "replicas"), busy_seconds=7200),
     _case("bus", NATS, Bus, size_bus, {"sessions": 600}, amounts=("servers",)),
     _case("gpu", WHISPER, GpuPool, size_gpu, {"sessions": 40}, amounts=("count",)),
@@ -177,7 +187,7 @@ CASES = (
     _case("starts", TRUNK, Carrier, size_starts, {"starts_per_second": 6}),
     _case("tunnel", TUNNEL, Tunnel, size_tunnel, {"sessions": 20_000}, amounts=("tunnels", "descriptors")),
     _case("gate", GATE, AdmissionGate, size_admission_gate, {"leases": 1000, "starts_per_second": 5}),
-    Case("nodes", NODES, _nodes, ("nodes",)),
+    Case("nodes", NODES | {"nodes": 12}, _nodes, ("nodes",)),
 )
 
 _CHANGE = re.compile(r"(?:raise|lower) x\.(?P<path>[\w.]+) from (?P<old>\S+) to (?P<new>\S+)")

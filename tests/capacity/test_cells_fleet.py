@@ -94,7 +94,10 @@ def test_the_written_document_of_a_cell_reads_as_the_spec_that_was_planned() -> 
         "hours": {"zone": "America/New_York", "open": "09:00", "close": "17:00", "peak_to_mean": 1.5},
     }
     document = spec_document(healthcare=live(), sales=live()) | {
-        "plans": {"starter": {"tenants": 31, "cap": 50, "sessions": 20}},
+        "plans": {
+            "starter": {"tenants": 31, "cap": 50, "sessions": 20},
+            "gold": {"tenants": 9, "cap": 50, "guaranteed": 10, "vertical": "healthcare", "sessions": 20},
+        },
         "customers": [customer],
         "pools": {"general": {"cpu": 32, "memory": "128GB", "nodes": 40}},
     }
@@ -104,6 +107,7 @@ def test_the_written_document_of_a_cell_reads_as_the_spec_that_was_planned() -> 
     for cell in fleet.cells:
         written = cell_document(json.loads(json.dumps(document)), cell.spec)
         assert read_spec(written) == cell.spec
+    assert [cell.spec.plans["gold"].guaranteed for cell in fleet.cells] == [10, 0, 0]
 
 
 def test_a_split_is_never_more_than_the_whole_and_wider_than_the_mean() -> None:

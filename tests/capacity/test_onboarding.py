@@ -345,8 +345,8 @@ def test_the_gate_accepts_a_plan_with_customers() -> None:
     forecasts = lock(a=load(100), b=load(100))
     huge = _document("huge", calls_a_day={"low": 4000, "mid": 20_000, "high": 40_000, "confidence": 0.9})
     for customers in ([], [_document()], [_document(), huge]):
-        spec = read_spec(spec_document(a=live(), b=live()) | {"customers": customers})
-        made = plan(spec, forecasts, DATA_END)
+        verticals = {name: live(mean_call={"value": "240s"}) for name in ("a", "b")}
+        made = plan(read_spec(spec_document(**verticals) | {"customers": customers}), forecasts, DATA_END)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "test.forecast.json"
             file.write_text(json.dumps({**forecasts.without_digest(), "digest": forecasts.digest}))

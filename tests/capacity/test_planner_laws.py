@@ -97,10 +97,7 @@ def test_the_same_spec_gives_the_same_plan(drawn: list[dict[str, Any]]) -> None:
 @once
 @given(fleets, st.integers(0, 2), st.integers(1, 4000))
 def test_more_load_never_gives_less(drawn: list[dict[str, Any]], which: int, more: int) -> None:
-    """A higher peak of one vertical asks for as much of everything at least, and leaves the other verticals as they are.
-
-    Nodes may be one fewer: a packing is good, not the best, and a larger set of pods can be packed better than a smaller one.
-    """
+    """A higher peak of one vertical asks for as much of everything at least, and leaves the other verticals as they are."""
     which %= len(drawn)
     heavier = [one | {"peak": one["peak"] + more * (number == which)} for number, one in enumerate(drawn)]
     before, after = _planned(drawn), _planned(heavier)
@@ -112,7 +109,7 @@ def test_more_load_never_gives_less(drawn: list[dict[str, Any]], which: int, mor
     assert before.model.sessions < after.model.sessions
     for asked, of in zip(before.model.asked, after.model.asked, strict=True):
         assert asked.amount < of.amount
-    assert before.pools[0].needed - 1 <= after.pools[0].needed
+    assert before.pools[0].needed <= after.pools[0].needed
 
 
 @once
@@ -138,9 +135,9 @@ def test_more_nodes_to_lose_never_take_fewer(drawn: list[dict[str, Any]], surviv
     plain, one_more = _planned(drawn, survive=survive), _planned(drawn, survive=survive + 1)
     zoned = _planned(drawn, survive=survive, zones=3)
     (pool,), (spare,), (spread,) = plain.pools, one_more.pools, zoned.pools
-    assert spare.needed == pool.needed + (pool.packed > 0)
+    assert spare.needed == pool.needed + (pool.enough > 0)
     assert pool.needed <= spread.needed
-    assert pool.packed == spare.packed == spread.packed
+    assert pool.enough == spare.enough == spread.enough >= pool.packed - 1
 
 
 @once

@@ -21,7 +21,7 @@ FORECAST = lock(a=load(2000))
 
 def _planned(**pool: Any) -> CapacityPlan:
     """Return a plan of 2,000 sessions at the peak: 52 pods of 4 cores, 7 of them on a node, 8 nodes in all."""
-    document = spec_document(a=live())
+    document = spec_document(a=live(mean_call={"value": "240s"}))
     document["pools"]["general"] |= pool
     return plan(read_spec(document), FORECAST, DATA_END)
 
@@ -34,7 +34,7 @@ def test_one_node_may_be_lost_unless_the_spec_says_otherwise() -> None:
     """Eight nodes take the pods: nine are needed by default, eight only where no loss is to be survived, ten for two."""
     for survive, needed in (({}, 9), ({"survive": 0}, 8), ({"survive": 2}, 10)):
         pool = _planned(**survive).pools[0]
-        assert (pool.packed, pool.needed, pool.nodes) == (8, needed, needed)
+        assert (pool.enough, pool.needed, pool.nodes) == (8, needed, needed)
     assert _nodes(_planned(nodes=8)) == [(9, 8, "raise pools.general.nodes from 8 to 9")]
 
 
@@ -85,7 +85,7 @@ def test_nodes_are_short_when_what_remains_is(pool: dict[str, Any], holding: int
 
 def test_a_gpu_pool_has_a_place_for_each_gpu() -> None:
     """Nodes of four GPUs take four pods, whatever their processors could: 53 pods, the job's included, are 14 nodes."""
-    assert _planned(gpus=4, survive=0).pools[0].packed == 14
+    assert _planned(gpus=4, survive=0).pools[0].enough == 14
 
 
 @pytest.mark.parametrize("pool", [{"survive": 1}, {"survive": 3}, {"zones": 3}, {"survive": 0}, {"survive": 1, "zones": 2}])

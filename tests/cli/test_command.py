@@ -74,11 +74,26 @@ def test_what_the_arithmetic_does_not_refuse_is_not_refused() -> None:
     """The published 65k descriptors hold: that rule is silent on the seed, as are those on nodes and known peaks."""
     broken = {violation["rule"] for violation in json.loads(headroom("synth", "seed", "--json").stdout)["violations"]}
     assert broken == {
+        "drain-covers-longest-call",
+        "lag-floor-held",
+        "limits-observed-recently",
         "sessions-cover-burst",
         "pod-limits-cover-sessions",
         "scaling-target-leaves-lag-growth",
         "tokens-cover-burst",
     }
+
+
+def test_check_says_a_line_for_each_violation_and_nothing_of_what_is_accepted() -> None:
+    """`synth --check` is for editors and commit hooks: file, rule, resource and remedy in a line, silence where all is well."""
+    accepted, refused = (headroom("synth", name, "--check") for name in ("prod", "seed"))
+    assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "", "")
+    violations = json.loads(headroom("synth", "seed", "--json").stdout)["violations"]
+    lines = refused.stdout.splitlines()
+    assert (refused.returncode, len(lines)) == (1, len(violations))
+    for line, violation in zip(lines, violations, strict=True):
+        assert line.startswith(f"stacks/Pulumi.seed.yaml: {violation['rule']}: {violation['resource']}: ")
+        assert f"Remedy: {violation['remedy']}" in line
 
 
 def test_synth_writes_one_file_a_resource_and_removes_what_is_no_more(tmp_path: Path) -> None:
@@ -140,7 +155,7 @@ def test_another_day_is_another_judgement() -> None:
     assert round(document["shared"]["model"]["asked"]["tokens a minute"]["required"]) == 33_418_610
     expired = headroom("synth", "prod", "--as-of", "2026-12-01")
     assert expired.returncode == 1
-    assert "claims-match-lock" in expired.stdout
+    assert "forecast-fresh" in expired.stdout
 
 
 def test_the_engineless_commands_import_no_engine() -> None:

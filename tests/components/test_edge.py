@@ -11,11 +11,16 @@ import yaml
 from capacity import CapacityPlan
 from capacity.edge import MIGRATIONS
 from components.edge.render import edge_resources
-from components.edge.scripts import caps, migrations
+from components.edge.scripts import migrations
+from components.edge.settings import caps
 from headroom.blueprint import Joined, Ref, Rendered, Secret
+from headroom.local.paths import paths
 from tests.environments import planned
 
 ACCOUNT = 32 * "0"
+CALLBACKS = "after-hours-callbacks"
+"""What takes callbacks in the examples."""
+SOURCES = paths().root / "components" / "edge" / "worker" / "src"
 
 
 def _edge(plan: CapacityPlan | None = None) -> dict[str, Rendered]:
@@ -34,18 +39,21 @@ def _pod(resources: dict[str, Rendered]) -> Any:
     return resources["edge-tunnel-deployment"].props["spec"]["template"]["spec"]
 
 
-def test_every_vertical_is_routed_to_and_reached_by_its_host_alone() -> None:
-    """Ingress rules, host records and Access applications name the same hosts; anything else is a 404."""
-    made, live = _edge(), planned("prod").live
+def test_everything_behind_the_tunnel_is_reached_by_its_host_alone() -> None:
+    """Ingress rules, host records and Access applications name the same hosts, of verticals and of what takes callbacks."""
+    made, ports = _edge(), {vertical.name: vertical.spec.port for vertical in planned("prod").live} | {CALLBACKS: 8080}
     *rules, last = made["edge-tunnel-routes"].props["config"]["ingresses"]
-    hosts = {f"{vertical.name}-origin.prod.example.com" for vertical in live}
+    hosts = {f"{name}-origin.prod.example.com" for name in ports}
     assert {rule["hostname"]: rule["service"] for rule in rules} == {
-        f"{vertical.name}-origin.prod.example.com": f"http://{vertical.name}.{vertical.name}.svc:{vertical.spec.port}"
-        for vertical in live
+        f"{name}-origin.prod.example.com": f"http://{name}.{name}.svc:{port}" for name, port in ports.items()
     }
     assert last == {"service": "http_status:404"}
-    assert {made[f"edge-{vertical.name}-host"].props["name"] for vertical in live} == hosts
-    assert {made[f"edge-{vertical.name}-access"].props["domain"] for vertical in live} == hosts
+    assert {made[f"edge-{name}-host"].props["name"] for name in ports} == hosts
+    assert {made[f"edge-{name}-access"].props["domain"] for name in ports} == hosts
+    assert [policy["id"] for policy in made["edge-metrics-access"].props["policies"]] == [
+        Ref("edge-people-policy", "id"),
+        Ref("edge-scrapers-policy", "id"),
+    ]
     (only,) = made["edge-salon-access"].props["policies"]
     assert only["id"] == Ref("edge-sessions-policy", "id")
     assert made["edge-sessions-policy"].props["decision"] == "non_identity"
@@ -129,27 +137,87 @@ def test_only_health_data_is_kept_in_the_jurisdiction() -> None:
     assert "jurisdiction" not in json.dumps(_settings(planned("local")))
 
 
-def _settings(plan: CapacityPlan) -> Any:
-    (found,) = [binding for binding in _edge(plan)["edge-router"].props["bindings"] if binding["name"] == "SETTINGS"]
+def _settings(plan: CapacityPlan, script: str = "router") -> Any:
+    (found,) = [binding for binding in _edge(plan)[f"edge-{script}"].props["bindings"] if binding["name"] == "SETTINGS"]
     return json.loads(found["json"])
 
 
 def test_caps_are_the_plans_and_what_the_pods_hold() -> None:
-    """KV says what each plan caps and how many sessions each vertical's pods safely hold: no tenant, no copy in a script."""
+    """KV says what each plan caps and guarantees, and the places of each vertical: no tenant, no copy in a script."""
     plan = planned("prod")
-    assert caps(plan)["plans"]["enterprise"] == {"cap": 1000, "guaranteed": 1000}
-    assert caps(plan)["verticals"] == {live.name: live.provided for live in plan.live}
+    assert plan.admission is not None
+    said = caps(plan.admission)
+    enterprise = said["plans"]["enterprise"]
+    assert (enterprise["cap"], enterprise["guaranteed"], enterprise["starts"]["burst"]) == (1000, 1000, 1000)
+    assert sum(enterprise["guarantees"].values()) == 1000
+    assert said["verticals"] == {live.name: live.provided for live in plan.live}
+    assert {name: pool["reserved"] for name, pool in said["pools"].items()} == enterprise["guarantees"]
     assert _edge()["edge-caps"].props["keyName"] == "caps"
-    assert "1000" not in json.dumps(_settings(plan))
+    assert json.loads(_edge()["edge-caps"].props["value"]) == said
+
+
+def test_a_sold_cap_changes_one_value_at_the_edge() -> None:
+    """With one call more in a plan's cap, the KV value differs, and no other resource of the edge."""
+    plan = planned("prod")
+    assert plan.admission is not None
+    starter = replace(plan.admission.plans["starter"], cap=51)
+    more = replace(plan, admission=replace(plan.admission, plans={**plan.admission.plans, "starter": starter}))
+    before, after = _edge(), _edge(more)
+    assert [name for name in after if after[name] != before[name]] == ["edge-caps"]
+
+
+def test_what_only_the_router_is_told_leaves_the_sessions_alone() -> None:
+    """Texts, tokens and callbacks are in the router's settings alone: a change of them uploads no script that holds calls."""
+    plan = planned("prod")
+    router, sessions = _settings(plan), _settings(plan, "sessions")
+    assert {"tokens", "refusal", "callbacks", "retryAfterSeconds"} <= router.keys() - sessions.keys()
+    assert router["refusal"]["texts"][0][0] == "en"
+    assert router["tokens"]["audience"] == "calls.prod.example.com"
+    assert sessions["loanSeconds"] >= 2 * sessions["leaseSeconds"] + sessions["heartbeatSeconds"]
+
+
+def test_callbacks_go_to_the_gateway_that_serves_their_vertical() -> None:
+    """The router posts each vertical's callbacks to its gateway's host; a vertical without one is offered none."""
+    upstreams = _settings(planned("prod"))["callbacks"]["upstreams"]
+    assert set(upstreams.values()) == {f"https://{CALLBACKS}-origin.prod.example.com/"}
+    assert "healthcare" not in upstreams
+    made = _edge()
+    consumer = made["edge-callbacks-consumer"].props
+    assert consumer["queueId"] == Ref("edge-callbacks", "queueId")
+    assert consumer["scriptName"] == made["edge-router"].props["scriptName"]
+    assert consumer["deadLetterQueue"] == made["edge-callbacks-dead"].props["queueName"]
+
+
+def test_the_routers_secrets_are_configured_and_nowhere_written() -> None:
+    """Tokens come from the configuration, what opens the hosts from Access; the sessions know no token of people."""
+    made = _edge()
+    texts = {
+        script: {
+            binding["name"]: binding["text"]
+            for binding in made[f"edge-{script}"].props["bindings"]
+            if binding["type"] == "secret_text"
+        }
+        for script in ("router", "sessions")
+    }
+    access = {
+        "ACCESS_CLIENT_ID": Ref("edge-sessions-token", "clientId"),
+        "ACCESS_CLIENT_SECRET": Ref("edge-sessions-token", "clientSecret"),
+    }
+    assert texts["router"] == {"METRICS_TOKEN": Secret("metricsToken"), "CALLBACKS_TOKEN": Secret("callbacksToken"), **access}
+    assert not {"METRICS_TOKEN", "CALLBACKS_TOKEN"} & texts["sessions"].keys()
 
 
 def test_no_figure_of_the_edge_is_written_in_javascript() -> None:
-    """The scripts' only numbers are 0 and 1, codes of HTTP and WebSocket, hexadecimal's, and milliseconds of a second."""
-    codes = {101, 401, 404, 405, 409, 429, 502, 503, 1000, 1005, 1006, 1012, 1013}
-    for script in ("edge-router", "edge-sessions"):
-        text = re.sub(r"(?s:/\*.*?\*/)|//.*|\"[^\"]*\"|`[^`]*`|/\^.*\$/", "", _edge()[script].props["content"])
-        numbers = {int(number) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", text)}
-        assert numbers <= {0, 1, 2, 16} | codes, (script, numbers)
+    """The sources' numbers are small ones, codes of HTTP and WebSocket, those of a hash, and milliseconds of a second."""
+    codes = {101, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 426, 429, 502, 503}
+    sockets = {1000, 1001, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 4000, 4999}
+    hashes = {0x811C9DC5, 0x01000193}
+    for source in sorted(SOURCES.rglob("*.js")):
+        if source.parent.name == "session":
+            continue  # theirs are constants of protocols: tests/parts/edge/session_protocol.test.mjs
+        text = re.sub(r"(?s:/\*.*?\*/)|//.*|\"[^\"]*\"|(?s:`[^`]*`)|/\^.*\$/", "", source.read_text())
+        numbers = {int(number, 0) for number in re.findall(r"(?<![\w.$#])(?:0x[0-9a-f]+|\d+)(?![\w.])", text)}
+        assert numbers <= {0, 1, 2, 500, 1000} | codes | sockets | hashes, (source.name, numbers)
 
 
 @pytest.mark.parametrize("missing", ["tunnel", "scripts"])

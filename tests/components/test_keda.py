@@ -14,6 +14,7 @@ from capacity.scaling import Window
 from components.workloads.keda import floor_trigger
 from components.workloads.prescale import scheduled_floor
 from headroom.blueprint import Blueprint
+from headroom.located import BadInput
 from policies.adapters.program import judge_blueprint
 from policies.scaled_object import SCALED_OBJECT, cron_schedule
 from policies.stack import Resource
@@ -49,6 +50,14 @@ def test_keda_stands_in_the_place_of_autoscaler_and_job() -> None:
     types = {one.type.rpartition(":")[2] for one in blueprint if one.parent in verticals}
     assert "ScaledObject" in types
     assert not types & {"HorizontalPodAutoscaler", "CronJob", "Role", "RoleBinding"}
+
+
+def test_the_adapters_image_is_for_those_who_run_it() -> None:
+    """KEDA asks Prometheus by itself and needs no adapter; a HorizontalPodAutoscaler's metric comes from nowhere else."""
+    without = "images.adapter=null"
+    assert read_spec("prod", what_if=["scaling.autoscaler=keda", without]).images.adapter is None
+    with pytest.raises(BadInput, match=r"images\.adapter: observability runs from it"):
+        read_spec("prod", what_if=[without])
 
 
 def _scaled(*triggers: dict[str, Any]) -> Resource:

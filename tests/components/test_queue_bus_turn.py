@@ -12,6 +12,7 @@ from capacity.stack_pods import stack_pods
 from capacity.units import parse_kubernetes_quantity
 from components.bus.config import nats_config, stream_config
 from components.bus.render import bus_resources
+from components.queue.callbacks import callback_resources
 from components.queue.render import queue_resources
 from components.turn.render import turn_resources
 from headroom.blueprint import Rendered
@@ -33,7 +34,8 @@ JOBS: Document = {
 
 
 def _servers(plan: CapacityPlan) -> list[Rendered]:
-    parts = (*queue_resources(plan, parent="x"), *bus_resources(plan, parent="x"), *turn_resources(plan, parent="x"))
+    queues = (*queue_resources(plan, parent="x"), *callback_resources(plan, parent="x"))
+    parts = (*queues, *bus_resources(plan, parent="x"), *turn_resources(plan, parent="x"))
     return [one for one in parts if "template" in one.props.get("spec", {})]
 
 

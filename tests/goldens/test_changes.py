@@ -28,6 +28,8 @@ DOUBLED: dict[str, tuple[str, ...]] = {
     "verticals.sales.pod.descriptors": ("sales-deployment",),
     "verticals.after-hours.depth_cap": (
         "after-hours",
+        "after-hours-callbacks",
+        "after-hours-callbacks-deployment",
         "after-hours-deployment",
         "after-hours-queue",
         "after-hours-queue-settings",
@@ -38,7 +40,7 @@ DOUBLED: dict[str, tuple[str, ...]] = {
     "turn.user_quota": ("turn-config", "turn-servers"),
     "edge.tunnel.replicas": ("edge", "edge-tunnel-deployment", WATCHED),
     "edge.scripts.shield.requests": ("edge-router", "edge-shield"),
-    "plans.starter.cap": ("gateway", "gateway-config", "edge-caps"),
+    "plans.starter.cap": ("gateway", "gateway-config", "edge-caps", "sold"),
     "tools.slots": ("tools", "tools-deployment"),
     "gpu.asr.streams.value": ("gpu-asr", "gpu-asr-deployment"),
     "observability.retention": ("observability", "observability-prometheus-workload"),

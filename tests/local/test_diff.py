@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headroom.local.kubernetes_standin.forcing import replaces
 from headroom.local.kubernetes_standin.manifest import IDENTITY
 from headroom.local.standin.diff import Difference, differences
 from headroom.local.standin.property_path import Path, parse, replace, show
@@ -81,3 +82,22 @@ def test_ignored_paths_take_the_other_tree() -> None:
     assert replace(mine, parse("spec.max"), live) == {"spec": {"min": 2, "items": items}}
     assert replace({"spec": {}}, parse("spec.extra"), live) == {"spec": {"extra": 1}}
     assert replace(mine, parse("status.other"), live) == mine
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "wanted"),
+    [
+        ("apps/v1 StatefulSet", ("spec", "volumeClaimTemplates", 0, "spec", "resources"), True),
+        ("apps/v1 StatefulSet", ("spec", "template", "spec", "volumes", 0), False),
+        ("apps/v1 Deployment", ("spec", "selector", "matchLabels", "app"), True),
+        ("apps/v1 Deployment", ("spec", "selectorless"), False),
+        ("batch/v1 Job", ("spec", "template", "spec"), True),
+        ("batch/v1 CronJob", ("spec", "jobTemplate", "spec", "template"), False),
+        ("v1 Service", ("spec", "clusterIP"), True),
+        ("v1 ConfigMap", ("metadata", "name"), True),
+    ],
+)
+def test_what_cannot_be_changed_replaces(kind: str, path: Path, wanted: bool) -> None:  # noqa: FBT001  # a verdict
+    """The kinds and properties of the real provider's table, and whatever lies below them; nothing beside them."""
+    version, name = kind.split()
+    assert replaces({"apiVersion": version, "kind": name}, path) is wanted

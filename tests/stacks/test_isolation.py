@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from capacity import CapacityPlan
+from capacity.spec import Spec
 from headroom.blueprint import Blueprint, Rendered, encode
 from headroom.located import BadInput
 from policies.adapters.program import blueprint_stack
@@ -103,7 +104,16 @@ def marked(names: tuple[str, ...]) -> CapacityPlan:
                 changes.append(f"verticals.{name}.queue.storage_class=own-{name}")
             if vertical.kind == "nats":
                 changes.append(f"bus.storage_class=own-{name}")
+        if vertical.kind == "queue":
+            changes.append(f"verticals.{name}.queue.{_callbacks(spec, names, of_health_data=name in names)}")
     return plan_environment("prod", None, NOW, what_if=changes)
+
+
+def _callbacks(spec: Spec, phi: tuple[str, ...], *, of_health_data: bool) -> str:
+    """Return whose callbacks a queue may take: of the verticals without health data, or of one with it."""
+    served = [name for name, one in spec.verticals.items() if one.kind != "queue" and (name in phi) == of_health_data]
+    serves = served[:1] if of_health_data else served
+    return f"gateway.serves=[{', '.join(serves)}]" if serves else "gateway=null"
 
 
 def test_any_verticals_may_have_health_data() -> None:

@@ -201,7 +201,7 @@ def _cluster(plan: CapacityPlan, section: Observability) -> dict[str, Case]:
     target = 'up{job="queue",namespace="after-hours",instance="10.0.0.1:8081"}'
     return {
         "NodeNotReady": Case(nodes(2, 1), nodes(3)),
-        "PoolBelowPlan": Case(nodes(pool.packed - 1, 1), nodes(pool.packed, 1), ',pool="general"'),
+        "PoolBelowPlan": Case(nodes(pool.enough - 1, 1), nodes(pool.enough, 1), ',pool="general"'),
         "ForecastLockEnds": Case(
             {},
             {},
