@@ -46,7 +46,7 @@ def run() -> Result:
                 f"wall clock {wall['ours']:,.0f} a second, bare {wall['bare']:,.0f} ({wall['ours'] / wall['bare']:.0%})"
             ),
             (
-                f"a bare bridge by the hibernation API, as ours is: {sleeping:,.0f} a second of processor time; "
+                f"a bare bridge that could sleep (the hibernation API): {sleeping:,.0f} a second of processor time; "
                 f"ours has {ours / sleeping:.0%} of that"
             ),
             (

@@ -1799,6 +1799,8 @@ var CallSession = class extends DurableObject3 {
   #parking = null;
   #heardAt = Date.now();
   #client;
+  /** The client's, until each is closed. @type {Set<WebSocket>} */
+  #sockets = /* @__PURE__ */ new Set();
   /**
    * @param {DurableObjectState} ctx
    * @param {SessionEnv} env
@@ -1808,7 +1810,6 @@ var CallSession = class extends DurableObject3 {
     this.settings = env.SETTINGS.session;
     this.#client = new Client(this.settings.backlogBytes, () => this.#cut());
     this.#state = held(ctx.storage.sql);
-    for (const socket of ctx.getWebSockets()) if (socket.deserializeAttachment() === this.#state?.socket) this.#client.attach(socket);
   }
   /**
    * Begin the call, or go on with it. Only the router calls this; the headers are its own.
@@ -1875,18 +1876,27 @@ var CallSession = class extends DurableObject3 {
    * @param {WebSocket} socket
    * @param {string | ArrayBuffer} frame
    */
-  async webSocketMessage(socket, frame) {
+  #heard(socket, frame) {
     const state = this.#state;
     if (state === null || !this.#client.is(socket)) return;
     this.#heardAt = Date.now();
-    if (size(frame) > this.settings.frameBytes) return this.#end(TOO_BIG, "a frame was too large");
-    if (this.#heardAt >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
-    if (this.#upstream === null && !await this.#awake(state)) return;
+    if (size(frame) > this.settings.frameBytes) this.#endLater(TOO_BIG, "a frame was too large");
+    else if (this.#heardAt >= state.until) this.#endLater(TRY_LATER, "the place of the call was not renewed in time");
+    else if (this.#upstream === null) this.ctx.waitUntil(this.#awake(state).then((awake) => awake && this.#passOn(state, frame)));
+    else this.#passOn(state, frame);
+  }
+  /**
+   * Nothing is awaited here: it is the way of every frame.
+   *
+   * @param {CallState} state
+   * @param {string | ArrayBuffer} frame
+   */
+  #passOn(state, frame) {
     try {
       this.#upstream?.fromClient(frame);
     } catch (error) {
       console.error(JSON.stringify({ event: "frame not handled", call: state.id, error: String(error) }));
-      await this.#end(REFUSED, "a frame could not be handled");
+      this.#endLater(REFUSED, "a frame could not be handled");
     }
   }
   /**
@@ -1894,14 +1904,16 @@ var CallSession = class extends DurableObject3 {
    * @param {number} code
    * @param {string} reason
    */
-  async webSocketClose(socket, code, reason) {
+  async #hungUp(socket, code, reason) {
+    this.#sockets.delete(socket);
     closed(socket, code, reason);
     if (!this.#client.is(socket)) return;
     if (hungUp(code)) await this.#end(NORMAL, "the client hung up");
     else this.#cut();
   }
   /** @param {WebSocket} socket */
-  webSocketError(socket) {
+  #failed(socket) {
+    this.#sockets.delete(socket);
     if (this.#client.is(socket)) this.#cut();
   }
   /** Renew the places of the call, or end it: without them, or when its client did not come back. */
@@ -1909,9 +1921,9 @@ var CallSession = class extends DurableObject3 {
     const [state, now] = [this.#state, Date.now()];
     if (state === null) return;
     if (state.ended !== null) return this.#report(state);
-    if (state.cut === null && this.ctx.getWebSockets().length === 0) this.#cut();
+    if (state.cut === null && this.#sockets.size === 0) this.#cut();
     if (state.cut === null && now >= this.#silentFrom()) {
-      for (const socket of this.ctx.getWebSockets()) closed(socket, TRY_LATER, "nothing was heard; resume the call");
+      for (const socket of this.#sockets) closed(socket, TRY_LATER, "nothing was heard; resume the call");
       this.#cut();
     }
     if (now >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
@@ -1940,13 +1952,17 @@ var CallSession = class extends DurableObject3 {
    */
   #accept(state) {
     const { 0: client, 1: server } = new WebSocketPair();
-    for (const socket of this.ctx.getWebSockets()) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
-    this.ctx.acceptWebSocket(server);
+    for (const socket of this.#sockets) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
+    server.accept();
+    server.binaryType = "arraybuffer";
+    server.addEventListener("message", ({ data }) => this.#heard(server, data));
+    server.addEventListener("close", ({ code, reason }) => this.ctx.waitUntil(this.#hungUp(server, code, reason)));
+    server.addEventListener("error", () => this.#failed(server));
+    this.#sockets.add(server);
     clearTimeout(this.#parking);
     this.#heardAt = Date.now();
     state.socket += 1;
     state.cut = null;
-    server.serializeAttachment(state.socket);
     this.#save(state);
     this.#client.attach(server);
     return new Response(null, { status: 101, webSocket: client });
@@ -2006,7 +2022,7 @@ var CallSession = class extends DurableObject3 {
     const { openSeconds } = this.settings;
     const host = {
       toClient: (frame) => this.#client.send(frame),
-      end: (code, reason) => this.ctx.waitUntil(this.#end(code, reason))
+      end: (code, reason) => this.#endLater(code, reason)
     };
     if (vertical.realtime === void 0) {
       const who = { "headroom-call": state.id, "headroom-tenant": state.tenant, "headroom-plan": state.plan };
@@ -2049,8 +2065,17 @@ var CallSession = class extends DurableObject3 {
     this.#park();
     clearTimeout(this.#parking);
     this.#client.send(JSON.stringify({ type: "headroom.ended", reason, counts: this.#counts(state) }));
-    for (const socket of this.ctx.getWebSockets()) closed(socket, code, reason);
+    for (const socket of this.#sockets) closed(socket, code, reason);
     await this.#report(state);
+  }
+  /**
+   * End the call from where nobody can wait for that.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  #endLater(code, reason) {
+    this.ctx.waitUntil(this.#end(code, reason));
   }
   /**
    * Tell gate and pool that the call is over, until they know.
@@ -2078,7 +2103,7 @@ var CallSession = class extends DurableObject3 {
    */
   #watch({ until }) {
     clearTimeout(this.#watchdog);
-    const end = () => this.ctx.waitUntil(this.#end(TRY_LATER, "the place of the call was not renewed in time"));
+    const end = () => this.#endLater(TRY_LATER, "the place of the call was not renewed in time");
     this.#watchdog = setTimeout(end, until - Date.now());
   }
   /** @param {CallState} state */

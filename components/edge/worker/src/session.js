@@ -31,6 +31,8 @@ export class CallSession extends DurableObject {
   #parking = null;
   #heardAt = Date.now();
   #client;
+  /** The client's, until each is closed. @type {Set<WebSocket>} */
+  #sockets = new Set();
 
   /**
    * @param {DurableObjectState} ctx
@@ -41,8 +43,6 @@ export class CallSession extends DurableObject {
     this.settings = env.SETTINGS.session;
     this.#client = new Client(this.settings.backlogBytes, () => this.#cut());
     this.#state = held(ctx.storage.sql);
-    // After sleep the client's socket is still there; after a restart it is not.
-    for (const socket of ctx.getWebSockets()) if (socket.deserializeAttachment() === this.#state?.socket) this.#client.attach(socket);
   }
 
   /**
@@ -115,19 +115,29 @@ export class CallSession extends DurableObject {
    * @param {WebSocket} socket
    * @param {string | ArrayBuffer} frame
    */
-  async webSocketMessage(socket, frame) {
+  #heard(socket, frame) {
     const state = this.#state;
     if (state === null || !this.#client.is(socket)) return;
     this.#heardAt = Date.now();
-    if (size(frame) > this.settings.frameBytes) return this.#end(TOO_BIG, "a frame was too large");
-    if (this.#heardAt >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
-    if (this.#upstream === null && !(await this.#awake(state))) return;
+    if (size(frame) > this.settings.frameBytes) this.#endLater(TOO_BIG, "a frame was too large");
+    else if (this.#heardAt >= state.until) this.#endLater(TRY_LATER, "the place of the call was not renewed in time");
+    else if (this.#upstream === null) this.ctx.waitUntil(this.#awake(state).then((awake) => awake && this.#passOn(state, frame)));
+    else this.#passOn(state, frame);
+  }
+
+  /**
+   * Nothing is awaited here: it is the way of every frame.
+   *
+   * @param {CallState} state
+   * @param {string | ArrayBuffer} frame
+   */
+  #passOn(state, frame) {
     try {
       this.#upstream?.fromClient(frame);
     } catch (error) {
       // Such as JSON that is nested until the stack is full.
       console.error(JSON.stringify({ event: "frame not handled", call: state.id, error: String(error) }));
-      await this.#end(REFUSED, "a frame could not be handled");
+      this.#endLater(REFUSED, "a frame could not be handled");
     }
   }
 
@@ -136,7 +146,8 @@ export class CallSession extends DurableObject {
    * @param {number} code
    * @param {string} reason
    */
-  async webSocketClose(socket, code, reason) {
+  async #hungUp(socket, code, reason) {
+    this.#sockets.delete(socket);
     closed(socket, code, reason);
     if (!this.#client.is(socket)) return;
     if (hungUp(code)) await this.#end(NORMAL, "the client hung up");
@@ -144,7 +155,8 @@ export class CallSession extends DurableObject {
   }
 
   /** @param {WebSocket} socket */
-  webSocketError(socket) {
+  #failed(socket) {
+    this.#sockets.delete(socket);
     if (this.#client.is(socket)) this.#cut();
   }
 
@@ -154,9 +166,9 @@ export class CallSession extends DurableObject {
     if (state === null) return;
     if (state.ended !== null) return this.#report(state);
     // The sockets of a call go with the machine that held them, and nobody says so.
-    if (state.cut === null && this.ctx.getWebSockets().length === 0) this.#cut();
+    if (state.cut === null && this.#sockets.size === 0) this.#cut();
     if (state.cut === null && now >= this.#silentFrom()) {
-      for (const socket of this.ctx.getWebSockets()) closed(socket, TRY_LATER, "nothing was heard; resume the call");
+      for (const socket of this.#sockets) closed(socket, TRY_LATER, "nothing was heard; resume the call");
       this.#cut();
     }
     if (now >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
@@ -187,13 +199,18 @@ export class CallSession extends DurableObject {
    */
   #accept(state) {
     const { 0: client, 1: server } = new WebSocketPair();
-    for (const socket of this.ctx.getWebSockets()) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
-    this.ctx.acceptWebSocket(server);
+    for (const socket of this.#sockets) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
+    // Not by the hibernation API, which takes longer over each frame: while a client is here its upstream is, and nobody sleeps.
+    server.accept();
+    server.binaryType = "arraybuffer";
+    server.addEventListener("message", ({ data }) => this.#heard(server, data));
+    server.addEventListener("close", ({ code, reason }) => this.ctx.waitUntil(this.#hungUp(server, code, reason)));
+    server.addEventListener("error", () => this.#failed(server));
+    this.#sockets.add(server);
     clearTimeout(this.#parking);
     this.#heardAt = Date.now();
     state.socket += 1;
     state.cut = null;
-    server.serializeAttachment(state.socket);
     this.#save(state);
     this.#client.attach(server);
     return new Response(null, { status: 101, webSocket: client });
@@ -258,7 +275,7 @@ export class CallSession extends DurableObject {
     const { openSeconds } = this.settings;
     const host = {
       toClient: (/** @type {string | ArrayBuffer} */ frame) => this.#client.send(frame),
-      end: (/** @type {number} */ code, /** @type {string} */ reason) => this.ctx.waitUntil(this.#end(code, reason)),
+      end: (/** @type {number} */ code, /** @type {string} */ reason) => this.#endLater(code, reason),
     };
     if (vertical.realtime === undefined) {
       const who = { "headroom-call": state.id, "headroom-tenant": state.tenant, "headroom-plan": state.plan };
@@ -303,8 +320,18 @@ export class CallSession extends DurableObject {
     this.#park();
     clearTimeout(this.#parking);
     this.#client.send(JSON.stringify({ type: "headroom.ended", reason, counts: this.#counts(state) }));
-    for (const socket of this.ctx.getWebSockets()) closed(socket, code, reason);
+    for (const socket of this.#sockets) closed(socket, code, reason);
     await this.#report(state);
+  }
+
+  /**
+   * End the call from where nobody can wait for that.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  #endLater(code, reason) {
+    this.ctx.waitUntil(this.#end(code, reason));
   }
 
   /**
@@ -335,7 +362,7 @@ export class CallSession extends DurableObject {
    */
   #watch({ until }) {
     clearTimeout(this.#watchdog);
-    const end = () => this.ctx.waitUntil(this.#end(TRY_LATER, "the place of the call was not renewed in time"));
+    const end = () => this.#endLater(TRY_LATER, "the place of the call was not renewed in time");
     this.#watchdog = setTimeout(end, until - Date.now());
   }
 
