@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from capacity.clocks import minutes_of_day
 from capacity.figures import Frozen, Source
 from capacity.lead_times import HORIZON_DAYS
-from capacity.lock import ClockTime, VerticalForecast, Weekday, Zone
+from capacity.lock import WEEKDAYS, ClockTime, VerticalForecast, Weekday, Zone
 from capacity.sizing.poisson import poisson_quantile
 from capacity.units import PositiveAmount, Seconds
 
@@ -34,7 +35,6 @@ DAY_CV = 0.09
 """Of the random factor that all calls of a day share, where the lock has none: of the bank calls of R's fpp3, 164 weekdays."""
 DRAWS = 10_000
 _SEED = 22
-_WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SLOT_MINUTES = 15
 """Every offset of the time zone database since 1972 is a multiple of it, so that local hours begin with a slot."""
 _HOURS = 24
@@ -78,7 +78,7 @@ class Hours(Frozen):
     """When a customer's calls come, by its own clock: between two times of a day, or by a weight for each hour."""
 
     zone: Zone
-    days: tuple[Weekday, ...] = Field(default=_WEEK, min_length=1)
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS, min_length=1)
     """On which it is open."""
     open: ClockTime | None = None
     close: ClockTime | None = None
@@ -86,6 +86,11 @@ class Hours(Frozen):
     """Load of its busiest hour over the mean of its open hours. Left out: the burst factor of its vertical."""
     weights: tuple[float, ...] | None = None
     """One for each hour from midnight, of any sum."""
+
+    @property
+    def opening(self) -> tuple[int, int]:
+        """When it opens and closes, in minutes of the day; both 0 where weights say it."""
+        return minutes_of_day(self.open or "00:00"), minutes_of_day(self.close or "00:00")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -96,7 +101,7 @@ class Hours(Frozen):
                 raise ValueError("expected 24 weights, none of them negative and one above 0")
             if self.peak_to_mean is not None:
                 raise ValueError("weights say by themselves how far the peak is above the mean; leave peak_to_mean out")
-        elif not 0 <= _minutes(self.open) < _minutes(self.close) <= _HOURS * 60:
+        elif not 0 <= self.opening[0] < self.opening[1] <= _HOURS * 60:
             raise ValueError(f"closes at {self.close}, which is not after {self.open} or past 24:00; give weights for a night")
         return self
 
@@ -334,12 +339,12 @@ def _shape(hours: Hours, typical_to_peak: float, data_end: date, days: int) -> "
     if hours.weights is not None:
         of_day += np.repeat(hours.weights, 60 // _SLOT_MINUTES) / (sum(hours.weights) * 3600)
     else:
-        opens, closes = _minutes(hours.open), _minutes(hours.close)
+        opens, closes = hours.opening
         # A slot that is open in part counts as open.
         of_day[opens // _SLOT_MINUTES : math.ceil(closes / _SLOT_MINUTES)] = (hours.peak_to_mean or typical_to_peak) / (
             (closes - opens) * 60
         )
-    of_week = np.stack([of_day if day in hours.days else np.zeros(_SLOTS) for day in _WEEK])
+    of_week = np.stack([of_day if day in hours.days else np.zeros(_SLOTS) for day in WEEKDAYS])
     midnight, zone = datetime.combine(data_end, time(), UTC), ZoneInfo(hours.zone)
     offsets = [(midnight + timedelta(hours=hour)).astimezone(zone).utcoffset() for hour in range(_HOURS * days)]
     ahead = np.repeat(
@@ -382,7 +387,7 @@ def _mean_sessions(drawn: _Draws, day: int) -> float:
 
     calls = 0.0
     for customer, start, amount in drawn:
-        share_of_week = len(customer.hours.days) / len(_WEEK)
+        share_of_week = len(customer.hours.days) / len(WEEKDAYS)
         calls += float((amount * _ramped(customer, start, np.asarray(day))).mean()) * share_of_week
     return round(calls / 86400, 6)
 
@@ -396,8 +401,3 @@ def _quantile(peaks: "Floats", probability: float) -> float:
 
 def _with_noise(erlangs: float) -> int:
     return poisson_quantile(erlangs, QUANTILE)
-
-
-def _minutes(clock: str | None) -> int:
-    hours, _, minutes = (clock or "00:00").partition(":")
-    return int(hours) * 60 + int(minutes)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from capacity.clocks import minutes_of_day
 from capacity.lag_plan import pod_seconds
-from capacity.lock import Demand
+from capacity.lock import WEEKDAYS, Demand
 from capacity.plan import CapacityPlan, LivePlan
 from capacity.providers.ceiling import reserved_tokens, tokens_of_session
 from capacity.providers.limits import TokenLimited
@@ -15,7 +16,6 @@ from capacity.simulation.day import Autoscaler, Day, Fleet, Floor, Nodes, TokenB
 from capacity.traffic.arguments import require
 
 _WEEK_MINUTES = 7 * 24 * 60
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def day_of(
@@ -106,7 +106,7 @@ def _floors(window: Window, day: date, midnight: datetime, length: float) -> Ite
     """Yield a window as seconds of the day, where it touches it: its zone may have another date, its lead another day."""
     zone = ZoneInfo(window.zone)
     for local in (day + timedelta(days=offset) for offset in range(-2, 3)):
-        if _DAYS[local.weekday()] != window.day:
+        if WEEKDAYS[local.weekday()] != window.day:
             continue
         start, end = ((_instant(local, clock, zone) - midnight).total_seconds() for clock in (window.start, window.end))
         if start - window.lead_seconds < length and end > 0:
@@ -114,9 +114,8 @@ def _floors(window: Window, day: date, midnight: datetime, length: float) -> Ite
 
 
 def _instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
-    hours, minutes = (int(part) for part in clock.split(":"))
     # "24:00" is the next day's midnight; added before the zone, so that the wall clock counts.
-    return (datetime.combine(day, time.min) + timedelta(hours=hours, minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
+    return (datetime.combine(day, time.min) + timedelta(minutes=minutes_of_day(clock))).replace(tzinfo=zone).astimezone(UTC)
 
 
 def token_share(plan: CapacityPlan, vertical: str) -> TokenBucket | None:

@@ -1,14 +1,15 @@
 """The shape of a week, as far as a forecast lock knows it."""
 
+import math
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date
 
-from capacity.lock import KnownPeak, VerticalForecast
+from capacity.clocks import minutes_ahead, minutes_of_day
+from capacity.lock import WEEKDAYS, KnownPeak, VerticalForecast
+from capacity.scaling import Window
 
 SLOT_MINUTES = 15
-_SLOTS_A_WEEK = 7 * 24 * 60 // SLOT_MINUTES
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SLOTS_A_WEEK = 7 * 24 * 60 // SLOT_MINUTES
 QUIET_SHARE = 0.25
 """Of the peak: below it the lock's lag growth calls a minute quiet."""
 
@@ -31,18 +32,18 @@ def known_week(forecast: VerticalForecast, zone: str, day: date) -> Profile:
     Known peaks of another zone are moved by what the clocks differ on `day`. A slot that is partly in one counts as in it.
     """
     if not forecast.known_peaks:
-        return Profile((1.0,) * _SLOTS_A_WEEK, "the whole peak all day: the lock has no known peaks")
-    sessions: list[float | None] = [None] * _SLOTS_A_WEEK
+        return Profile((1.0,) * SLOTS_A_WEEK, "the whole peak all day: the lock has no known peaks")
+    sessions: list[float | None] = [None] * SLOTS_A_WEEK
     for peak in forecast.known_peaks:
-        for slot in _slots(peak, zone, day):
+        for slot in slots_of(peak, zone, day):
             sessions[slot] = max(sessions[slot] or 0.0, float(peak.sessions))
     known = [level for level in sessions if level is not None]
-    if len(known) == _SLOTS_A_WEEK:
+    if len(known) == SLOTS_A_WEEK:
         return Profile(tuple(level / forecast.peak for level in known), "known peaks all week")
     if forecast.mean_sessions is None:
         rest, why = QUIET_SHARE * forecast.peak, "a quarter of the peak (assumed)"
     else:
-        rest = (forecast.mean_sessions * _SLOTS_A_WEEK - sum(known)) / (_SLOTS_A_WEEK - len(known))
+        rest = (forecast.mean_sessions * SLOTS_A_WEEK - sum(known)) / (SLOTS_A_WEEK - len(known))
         rest, why = (
             min(max(rest, 0.0), float(forecast.peak)),
             f"the rest of the week's mean of {forecast.mean_sessions:g} sessions",
@@ -53,18 +54,9 @@ def known_week(forecast: VerticalForecast, zone: str, day: date) -> Profile:
     )
 
 
-def _slots(peak: KnownPeak, zone: str, day: date) -> list[int]:
-    moved = _ahead(zone, day) - _ahead(peak.zone, day)
-    start, end = (_DAYS.index(peak.day) * 24 * 60 + _minutes(clock) + moved for clock in (peak.start, peak.end))
-    return [slot % _SLOTS_A_WEEK for slot in range(start // SLOT_MINUTES, -(-end // SLOT_MINUTES))]
-
-
-def _ahead(zone: str, day: date) -> int:
-    """Return the minutes by which a zone's clocks are ahead of UTC at noon."""
-    offset = datetime.combine(day, time(12), ZoneInfo(zone)).utcoffset()
-    return 0 if offset is None else round(offset.total_seconds() / 60)
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
+def slots_of(peak: KnownPeak | Window, zone: str, day: date, *, lead_seconds: float = 0.0) -> list[int]:
+    """Return the slots of a week, by a zone's clock, that a known peak and what leads it touch, were it all like `day`."""
+    moved = WEEKDAYS.index(peak.day) * 24 * 60 + minutes_ahead(zone, day) - minutes_ahead(peak.zone, day)
+    start, end = (minutes_of_day(clock) + moved for clock in (peak.start, peak.end))
+    slots = range(math.floor((start - lead_seconds / 60) / SLOT_MINUTES), math.ceil(end / SLOT_MINUTES))
+    return [slot % SLOTS_A_WEEK for slot in slots]

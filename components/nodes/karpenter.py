@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from capacity.clocks import minutes_of_day
 from capacity.images import Images
 from capacity.machines import Karpenter
 from capacity.pool_plan import PoolPlan
@@ -126,8 +127,8 @@ def _utc_window(peak: Window) -> tuple[int, int]:
     """Return when a peak's lead begins, in minutes of the UTC week from Sunday on, and for how many minutes it stands."""
     offsets = {_offset(peak.zone, month) for month in range(1, 13)}
     day = _DAYS.index(peak.day) * 24 * 60
-    start = day + _minutes(peak.start) - math.ceil(peak.lead_seconds / 60) - max(offsets)
-    end = day + _minutes(peak.end) - min(offsets)
+    start = day + minutes_of_day(peak.start) - math.ceil(peak.lead_seconds / 60) - max(offsets)
+    end = day + minutes_of_day(peak.end) - min(offsets)
     return start % _WEEK_MINUTES, end - start
 
 
@@ -135,11 +136,6 @@ def _offset(zone: str, month: int) -> int:
     """Return the minutes that a zone is ahead of UTC in the middle of a month; both of its offsets are found in any year."""
     noon = datetime.combine(date(2026, month, 15), time(12), UTC).astimezone(ZoneInfo(zone))
     return round((noon.utcoffset() or timedelta()).total_seconds() / 60)
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
 
 
 def _cron(minute_of_week: int) -> str:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from capacity.autoscaling import Scaling
+from capacity.clocks import minutes_of_day
+from capacity.lock import WEEKDAYS
 from capacity.plan import LivePlan
 from capacity.scaling import Window
 from components.kubernetes import kubernetes_object
@@ -12,7 +14,6 @@ from components.workloads.scaling import autoscaler_claims, behavior, scale_targ
 from headroom.blueprint import Rendered
 
 _MONDAY = datetime(2026, 1, 5)  # noqa: DTZ001  # any Monday: only weekday and time of day count, in the window's own zone
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def sessions_query(vertical: str) -> str:
@@ -65,23 +66,18 @@ def scaled_object(vertical: LivePlan, scaling: Scaling) -> Rendered:
 
 def floor_trigger(window: Window) -> dict[str, Any]:
     """Return the trigger that holds a window's floor from its lead to its end."""
-    day = _MONDAY + timedelta(days=_DAYS.index(window.day))
+    day = _MONDAY + timedelta(days=WEEKDAYS.index(window.day))
     # A cron line has whole minutes: the floor stands a little early rather than late.
-    start = day + _of_day(window.start) - timedelta(minutes=math.ceil(window.lead_seconds / 60))
+    start = day + timedelta(minutes=minutes_of_day(window.start)) - timedelta(minutes=math.ceil(window.lead_seconds / 60))
     return {
         "type": "cron",
         "metadata": {
             "timezone": window.zone,
             "start": _cron(start),
-            "end": _cron(day + _of_day(window.end)),
+            "end": _cron(day + timedelta(minutes=minutes_of_day(window.end))),
             "desiredReplicas": str(window.replicas),
         },
     }
-
-
-def _of_day(clock: str) -> timedelta:
-    hours, minutes = clock.split(":")
-    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def _cron(at: datetime) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from capacity.lock import WEEKDAYS
 from capacity.scaling import Window
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MIDNIGHT = "24:00"
 
 
@@ -32,7 +32,7 @@ def peaks_at(windows: Iterable[tuple[str, Window]], moment: datetime) -> tuple[I
         today = moment.astimezone(zone).date()
         # A lead may begin the day before.
         for day in (today, today + timedelta(days=1)):
-            if _DAYS[day.weekday()] != window.day:
+            if WEEKDAYS[day.weekday()] != window.day:
                 continue
             start = datetime.combine(day, time.fromisoformat(window.start), zone).astimezone(UTC)
             ends_next_day = window.end == _MIDNIGHT

@@ -2,9 +2,8 @@
 
 import math
 from datetime import date, timedelta
-from typing import get_args
 
-from capacity.lock import Holiday, Interval, VerticalForecast, Weekday
+from capacity.lock import WEEKDAYS, Holiday, Interval, VerticalForecast
 from headroom.forecast.errors import BadHistory
 from headroom.forecast.history import Coverage, HolidayRule
 
@@ -43,7 +42,7 @@ def with_holidays(forecast: VerticalForecast, ahead: tuple[Holiday, ...]) -> Ver
         return forecast
     times = busiest.multiplier
     said = f", times {times:g} for {busiest.name} on {busiest.day} (assumed)"
-    weekdays = {get_args(Weekday)[holiday.day.weekday()] for holiday in ahead}
+    weekdays = {WEEKDAYS[holiday.day.weekday()] for holiday in ahead}
     extreme = forecast.extreme
     if extreme is not None:
         between = extreme.interval

@@ -1,12 +1,11 @@
 """Calls that nobody made, for examples and tests."""
 
 from datetime import date, timedelta
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.lock import Weekday
+from capacity.lock import WEEKDAYS
 from headroom.forecast.calls import Spans
 from headroom.forecast.durations import lognormal_ms
 from headroom.forecast.history import Coverage
@@ -43,11 +42,10 @@ def generate(source: GeneratedSource, as_of: date) -> tuple[Spans, Coverage]:
 
 
 def _weekly_profile(source: GeneratedSource) -> NDArray[np.float64]:
-    days = get_args(Weekday)
-    week = [hour * source.days.get(day, 0.0) for day in days for hour in source.hours]
+    week = [hour * source.days.get(day, 0.0) for day in WEEKDAYS for hour in source.hours]
     for surge in source.surges:
         for hour in range(surge.first, surge.last + 1):
-            week[days.index(surge.day) * 24 + hour] *= surge.factor
+            week[WEEKDAYS.index(surge.day) * 24 + hour] *= surge.factor
     return np.array([*week, week[0]])
 
 

@@ -1,11 +1,9 @@
 """The hours of the week that are busy week after week."""
 
-from typing import get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.lock import KnownPeak, Weekday
+from capacity.lock import WEEKDAYS, KnownPeak
 from headroom.forecast.concurrency import Minutes
 from headroom.forecast.quantiles import quantile
 from headroom.forecast.weekly import FullWeeks
@@ -31,7 +29,7 @@ def known_peaks(minutes: Minutes, weeks: FullWeeks) -> tuple[KnownPeak, ...]:
     busy = [5 * value >= 4 * highest for value in typical]
     return tuple(
         KnownPeak(
-            day=get_args(Weekday)[first // 24],
+            day=WEEKDAYS[first // 24],
             start=f"{first % 24:02}:00",
             end=f"{(last - 1) % 24 + 1:02}:00",
             zone=weeks.zone,

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.lock import BusyHour, Peakedness, StartRate, Weekday
+from capacity.lock import WEEKDAYS, BusyHour, Peakedness, StartRate
 from headroom.forecast.extreme import extreme
 from headroom.forecast.history import Millis
 from headroom.forecast.resample import Draws, Figures, draw_blocks, estimate, ratio
@@ -91,7 +90,7 @@ def busy_hour(arrivals: Arrivals) -> BusyHour | None:
             ratios.append(Peakedness(window_seconds=60 * minutes, ratio=estimate(*ratio(distances, freedom, draws))))
     levels = table.mean(axis=1)
     return BusyHour(
-        day=get_args(Weekday)[place // 24],
+        day=WEEKDAYS[place // 24],
         start=f"{place % 24:02}:00",
         zone=arrivals.weeks.zone,
         starts_per_minute=estimate(*ratio(levels, np.ones(len(levels)), draws)),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()<>|~&$!]|#|(?<=\w):(?=//)|(?<=\bwww)\.")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()<>|~&$!]|#|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """Markdown's and HTML's own letters, and those by which a bare address becomes a link."""
 _CALLS = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)")
 """What GitHub makes a mention or a link to an issue of, in what is shown: entities do not help there."""

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headroom.review.comment import LIMIT, MARKER, render_comment
@@ -156,6 +156,8 @@ def _hostile(text: str) -> Review:
         st.just(HOSTILE), st.text(min_size=1, max_size=40), st.text("|<>`*_[]()!#@&$\\~\n -=+:/.w1", min_size=1, max_size=30)
     )
 )
+@example(text="://")
+@example(text="1www.")
 def test_nothing_gets_out_of_its_place(text: str) -> None:
     """Whatever names and messages hold: the comment has the elements that we wrote, closed in order, and its tables' columns."""
     made = render_comment(_hostile(text), limit=10**9)

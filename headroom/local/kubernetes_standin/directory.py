@@ -1,10 +1,11 @@
 """The directory target: each object a YAML file, for reading, diffing and for tools that want manifests."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import yaml
 
@@ -31,17 +32,19 @@ class DirectoryStore:
             self._own(call)
 
     def create(self, call: Call) -> Object:
-        """Write the file; StoreError if another resource has written it."""
-        self._own(call)
-        return self.update(call, ())
+        """Write the file; StoreError if another resource has written it, be it at the same moment."""
+        with _written(location(self.root, call.manifest), call) as (file, fresh):
+            try:
+                file.hardlink_to(fresh)
+            except FileExistsError:
+                self._own(call)
+                fresh.replace(file)
+        return call.manifest
 
     def update(self, call: Call, ignored: Sequence[property_path.Path]) -> Object:  # noqa: ARG002 as above
         """Write the file anew; the engine has put the old values at the ignored paths, and here nobody else changes them."""
-        file = location(self.root, call.manifest)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.{os.getpid()}")
-        fresh.write_text(f"{OWNER}{call.urn}\n" + yaml.safe_dump(redact(call.manifest), sort_keys=True, allow_unicode=True))
-        fresh.replace(file)
+        with _written(location(self.root, call.manifest), call) as (file, fresh):
+            fresh.replace(file)
         return call.manifest
 
     def delete(self, call: Call) -> None:
@@ -70,6 +73,19 @@ class DirectoryStore:
             owner = file.read_text().partition("\n")[0].removeprefix(OWNER)
             if owner != call.urn:
                 raise StoreError(f"{file} already exists, written by {owner}: two resources render the same object")
+
+
+@contextmanager
+def _written(file: Path, call: Call) -> Iterator[tuple[Path, Path]]:
+    """Yield the object's file and a whole one beside it, to be put in its place; the latter is gone afterwards."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = f"{OWNER}{call.urn}\n" + yaml.safe_dump(redact(call.manifest), sort_keys=True, allow_unicode=True)
+    fresh = file.with_name(f".{file.name}.{uuid4().hex}")  # calls for one object may come side by side
+    fresh.write_text(text)
+    try:
+        yield file, fresh
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def location(root: Path, manifest: Object) -> Path:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from capacity.cost import Cost
-from capacity.lock import VerticalForecast
+from capacity.lock import WEEKDAYS, VerticalForecast
 from capacity.plan import CapacityPlan, LivePlan
 from capacity.required import growth_factor, required
 from headroom.review.report.calendar import Due
 from headroom.review.report.sessions import Sessions
 from headroom.review.report.svg import BAND, INK, LOAD, MUTED, SAFE, WARN, Drawing, drawing
-from headroom.review.report.week import DAYS, SLOTS_A_DAY, Week, runs
+from headroom.review.report.week import SLOTS_A_DAY, Week, runs
 
 _ROW = 0.42
 """Inches a row of bars takes."""
@@ -73,7 +73,7 @@ def week_plot(week: Week, peak: int, name: str) -> str:
     """Return the week day by day: the darker, the more sessions; outlined while a pre-scale window holds the floor up."""
     with drawing(2.0) as drawn:
         axes = drawn.axes
-        for row in range(len(DAYS)):
+        for row in range(len(WEEKDAYS)):
             day = slice(row * SLOTS_A_DAY, (row + 1) * SLOTS_A_DAY)
             for start, length, sessions in runs(week.sessions[day]):
                 share = min(1.0, sessions / peak)
@@ -83,7 +83,7 @@ def week_plot(week: Week, peak: int, name: str) -> str:
                     axes.broken_barh([(start, length)], (row - 0.42, 0.84), facecolor="none", edgecolor=WARN, linewidth=1.6)
         axes.set_xlim(0, SLOTS_A_DAY)
         axes.set_xticks(range(0, SLOTS_A_DAY + 1, SLOTS_A_DAY // 4), ["0:00", "6:00", "12:00", "18:00", "24:00"])
-        axes.set_yticks(range(len(DAYS)), [day.capitalize() for day in DAYS])
+        axes.set_yticks(range(len(WEEKDAYS)), [day.capitalize() for day in WEEKDAYS])
         axes.invert_yaxis()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)

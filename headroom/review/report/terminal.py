@@ -5,10 +5,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from capacity.lock import WEEKDAYS
 from capacity.plan import CapacityPlan
 from headroom.review.report.figures import signed
 from headroom.review.report.sessions import sessions_of
-from headroom.review.report.week import DAYS, SLOTS_A_DAY, week_of
+from headroom.review.report.week import SLOTS_A_DAY, week_of
 
 _BAR = 38
 """Columns; with names and figures it fits 80."""
@@ -42,7 +43,7 @@ def _sessions(plan: CapacityPlan) -> Table:
 
 def _floors(plan: CapacityPlan, zone: str) -> Table:
     table = _table(f"floors of the week, {zone}")
-    for heading in ("replicas", *(day.capitalize() for day in DAYS)):
+    for heading in ("replicas", *(day.capitalize() for day in WEEKDAYS)):
         table.add_column(heading, no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     step = SLOTS_A_DAY // _COLUMNS_A_DAY

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from capacity.lock import VerticalForecast
 from capacity.plan import LivePlan
-from capacity.scaling import Window
-from capacity.simulation.profile import SLOT_MINUTES, known_week
+from capacity.simulation.profile import SLOT_MINUTES, known_week, slots_of
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 
 
@@ -34,7 +31,7 @@ def week_of(live: LivePlan, forecast: VerticalForecast, zone: str, day: date) ->
     floors = [live.scaling.baseline] * len(profile.shares)
     prescaled = [False] * len(floors)
     for window in live.scaling.windows:
-        for slot in _slots(window, zone, day):
+        for slot in slots_of(window, zone, day, lead_seconds=window.lead_seconds):
             floors[slot] = max(floors[slot], window.replicas)
             prescaled[slot] = True
     sessions = tuple(share * live.peak for share in profile.shares)
@@ -52,22 +49,3 @@ def runs(values: tuple[float, ...] | tuple[bool, ...]) -> Iterator[tuple[int, in
         if place == len(values) or values[place] != values[start]:
             yield start, place - start, float(values[start])
             start = place
-
-
-def _slots(window: Window, zone: str, day: date) -> list[int]:
-    moved = _ahead(zone, day) - _ahead(window.zone, day)
-    first = DAYS.index(window.day) * 24 * 60 + _minutes(window.start) - window.lead_seconds / 60 + moved
-    last = DAYS.index(window.day) * 24 * 60 + _minutes(window.end) + moved
-    slots = range(int(first // SLOT_MINUTES), int(-(-last // SLOT_MINUTES)))
-    return [slot % (7 * SLOTS_A_DAY) for slot in slots]
-
-
-def _ahead(zone: str, day: date) -> int:
-    """Return the minutes by which a zone's clocks are ahead of UTC at noon."""
-    offset = datetime.combine(day, time(12), ZoneInfo(zone)).utcoffset()
-    return 0 if offset is None else round(offset.total_seconds() / 60)
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
