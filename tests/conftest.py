@@ -19,8 +19,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker for tests that a missing program blocks."""
     config.addinivalue_line("markers", "needs(program, install): blocked where a program is not on PATH; says how to install it")
     config.stash[MISSING] = {}
-    # Times are measured in benchmarks; a busy machine must not fail a property.
-    settings.register_profile("headroom", deadline=None)
+    # Times are measured in benchmarks; a busy machine must not fail a property. One commit has one verdict: what is new is looked
+    # for with `--hypothesis-profile search`, and what that finds becomes an @example.
+    settings.register_profile("headroom", deadline=None, derandomize=True)
+    settings.register_profile("search", deadline=None, max_examples=1000)
     settings.load_profile("headroom")
 
 

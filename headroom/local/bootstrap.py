@@ -30,32 +30,12 @@ def main() -> int:
     started = time.monotonic()
     python = VENV / "bin" / "python"
     uv = VENV / "bin" / "uv"
+    install = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
     steps = (
         [sys.executable, "-m", "venv", "--clear", str(VENV)],
         [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", "requirements/uv.txt"],
-        [
-            str(uv),
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(python),
-            "--require-hashes",
-            "-r",
-            "requirements/lock.txt",
-        ],
-        [
-            str(uv),
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(python),
-            "--no-deps",
-            "--no-build-isolation",
-            "-e",
-            ".",
-        ],
+        [*install, "--require-hashes", "-r", "requirements/lock.txt"],
+        [*install, "--no-deps", "--no-build-isolation", "-e", "."],
     )
     for step in steps:
         code = subprocess.run(step, cwd=str(ROOT), check=False).returncode

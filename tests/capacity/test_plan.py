@@ -11,6 +11,7 @@ from capacity import CapacityPlan, NoForecast, plan
 from capacity.plan import LivePlan
 from capacity.required import growth_factor
 from capacity.traffic.erlang import erlang_b
+from tests.capacity.providers import talk
 from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
 
 
@@ -110,17 +111,7 @@ def test_tokens_are_computed_from_the_conversation() -> None:
     """A 3,000-token prompt makes a three-minute call cost 18.2k tokens a minute: 20M hold 1,101 sessions, not 3,333."""
     document = spec_document(a=live())
     document["model"]["primary"]["tokens_per_minute"]["limit"] = "20M"
-    document["model"]["primary"]["tokens_per_session_minute"] = {
-        "conversation": {
-            "prompt_tokens": 3000,
-            "turns_per_minute": 4,
-            "user_talk": 0.45,
-            "assistant_talk": 0.45,
-            "output_text": 0.2,
-            "call": "3m",
-            "call_variation": 0,
-        }
-    }
+    document["model"]["primary"]["tokens_per_session_minute"] = {"conversation": talk(prompt_tokens=3000)}
     made = plan(read_spec(document), lock(a=load(900)), DATA_END).model
     assert (round(made.asked[0].limit.per_session), made.ceilings[0].hard) == (18_156, 1101)
     assert made.refusals is not None
