@@ -96,4 +96,4 @@ def _rooms(demand: Demand, sizes: Mapping[str, float], taken: Mapping[str, float
 
 
 def _after_loss(rooms: Mapping[str, float]) -> float:
-    return sum(rooms.values()) - max(rooms.values())
+    return sum(sorted(rooms.values())[:-1])  # a difference would lose the small ones beside the largest

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capacity.cells.placement import Demand, Placement, place
@@ -50,6 +50,7 @@ def test_what_is_left_after_any_loss_holds_every_vertical_that_has_another_cell(
 
 
 @given(problems())
+@example(((Demand("v", 1.0, 0.001, ("a", "b")), Demand("w", 1199.0, 0.5, ("a",))), {"a": 0.5, "b": 14.0}))
 def test_shares_add_up_and_every_cell_is_ready_for_its_share_after_any_loss(
     problem: tuple[tuple[Demand, ...], dict[str, float]],
 ) -> None:

@@ -6,7 +6,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capacity.traffic.caps import (
@@ -74,6 +74,7 @@ def test_golden_oversold_plans() -> None:
 
 
 @given(st.integers(1, 2000), st.floats(0.01, 30.0), st.floats(0.3, 2.0))
+@example(tenants=381, load=30.0, relative=1.0625)
 @settings(max_examples=50, deadline=None)
 def test_without_caps_the_fleet_is_one_group_of_servers(tenants: int, load: float, relative: float) -> None:
     """Whoever calls, a fleet without limits loses what Erlang B says of the sum, from the emptiest to the fullest."""
