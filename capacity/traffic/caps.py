@@ -95,8 +95,8 @@ def caps_blocking(capacity_sessions: int, groups: Sequence[TenantGroup]) -> tupl
 
     The sums of sessions are convolved: a tenant's Poisson terms up to its cap, what is within its guarantee counting as 0; powers
     of identical tenants by repeated squaring; the tenant in question last. Every term is positive and blocked states are summed
-    as such, so that small shares keep their digits; a Fourier transform, for the longest sums alone, loses those below 1e-15. Sums
-    are cut to where they are not negligible, about 27 standard deviations wide, which makes the work proportional to the load.
+    as such, so that small shares keep their digits; a Fourier transform, for the longest sums alone, loses those below 1e-15.
+    Sums are cut to where they are not negligible, about 27 standard deviations wide, so the work is proportional to the load.
 
     Raises:
         ValueError: the guarantees exceed the capacity.
