@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,11 +11,14 @@ from benchmarks.measure import ROOT
 from benchmarks.result import Result
 
 SHARE = 0.9
+_Runs = list[dict[str, float]]
 FOLDER = ROOT / "benchmarks" / "edge_bridge"
 
 
 def run() -> Result:
-    """Return the frames that come back to 50 clients in a second of workerd's processor time: a busy machine leaves that alone.
+    """Return the frames that come back to 50 clients in a second of workerd's processor time, as medians.
+
+    A busy machine changes that less than the wall clock, but it does: the ratio is the median of those of single rounds.
 
     Ours is what an `up` of local by the real engine deploys, its batch window 0; both sides are driven by turns by the same
     clients against the same upstream. Needs Node.js with npm, and Go for the engine.
@@ -24,9 +28,12 @@ def run() -> Result:
         deploy: list[str | Path] = [ROOT / ".venv" / "bin" / "python", "-m", "tests.edge_accounts", folder]
         account = subprocess.run(deploy, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
         load: list[str | Path] = ["node", FOLDER / "load.mjs", account]
-        found = json.loads(subprocess.run(load, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    ours, bare, sleeping = (_best(found["rates"][side], "processor") for side in ("ours", "bare", "sleeping"))
-    wall = {side: _best(found["rates"][side], "wall") for side in ("ours", "bare")}
+        found: dict[str, Any] = json.loads(subprocess.run(load, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    rates = found["rates"]
+    ratios = {name: _ratio(rates["ours"], rates["bare"], name) for name in ("processor", "wall")}
+    awake = _ratio(rates["ours"], rates["sleeping"], "processor")
+    ours, bare, sleeping = (_middle(rates[side], "processor") for side in ("ours", "bare", "sleeping"))
+    wall = {side: _middle(rates[side], "wall") for side in ("ours", "bare")}
     admitted, opened = (found["admissions"][side] for side in ("ours", "bare"))
     late = {side: {name: min(run[name] for run in runs) for name in ("p50", "p99")} for side, runs in found["latencies"].items()}
     added = {name: late["ours"][name] - late["bare"][name] for name in ("p50", "p99")}
@@ -36,18 +43,19 @@ def run() -> Result:
         rival=bare,
         rival_name="bare bridge",
         unit="frames/s of processor time",
-        ratio=ours / bare,
+        ratio=ratios["processor"],
         target=f"{SHARE:.0%} of the bare bridge's",
-        met=ours / bare >= SHARE,
+        met=ratios["processor"] >= SHARE,
         peak_mib=None,
         findings=(
             (
                 f"local, workerd: {found['clients']} calls, frames of {found['frame']} bytes there and back, no batching; by the "
-                f"wall clock {wall['ours']:,.0f} a second, bare {wall['bare']:,.0f} ({wall['ours'] / wall['bare']:.0%})"
+                f"wall clock {wall['ours']:,.0f} a second, bare {wall['bare']:,.0f} ({ratios['wall']:.0%}); medians of "
+                f"{len(rates['ours'])} rounds, each side's frames beside the others' of the same round"
             ),
             (
                 f"a bare bridge that could sleep (the hibernation API): {sleeping:,.0f} a second of processor time; "
-                f"ours has {ours / sleeping:.0%} of that"
+                f"ours has {awake:.0%} of that"
             ),
             (
                 f"a frame every 20 ms of {found['clients'] // 2} calls, there and back, best of 3: "
@@ -64,5 +72,9 @@ def run() -> Result:
     )
 
 
-def _best(runs: list[dict[str, Any]], name: str) -> float:
-    return max(float(run[name]) for run in runs)
+def _middle(runs: _Runs, name: str) -> float:
+    return median(run[name] for run in runs)
+
+
+def _ratio(ours: _Runs, theirs: _Runs, name: str) -> float:
+    return median(one[name] / other[name] for one, other in zip(ours, theirs, strict=True))

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from capacity.node_room import daemons_on, held_back
-from capacity.stack_pods import stack_pods
+from capacity.stack_pods import stack_pods, watching
 from capacity.storage import shared_storage
 from capacity.verticals import LiveVertical, QueueVertical
 
@@ -84,8 +84,7 @@ def _cells_hold(spec: "Spec", live: Sequence[str]) -> None:
 
 def _parts_can_run(spec: "Spec") -> None:
     for image, part in _IMAGE_OF.items():
-        # KEDA asks Prometheus by itself.
-        unused = image == "adapter" and spec.scaling.autoscaler == "keda"
+        unused = part == "observability" and image not in watching(spec)
         if not unused and attrgetter(part)(spec) is not None and getattr(spec.images, image) is None:
             raise ValueError(f"images.{image}: {part} runs from it, and there is none")
     for pool, pods in stack_pods(spec):

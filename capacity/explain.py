@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from capacity.lag_plan import lag_seconds
+from capacity.local_runs import runs_of
 from capacity.lock import Interval
 from capacity.onboarding import Onboarding
 from capacity.parts import Part
 from capacity.plan import BINDING_CUSTOMERS, CapacityPlan, LivePlan
 from capacity.required import QUARTER_DAYS, growth_factor
+from capacity.sizing.claims import said
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def _part(plan: CapacityPlan, part: Part) -> Iterator[Step]:
     if part.lead is not None and part.lead.short_on is not None:
         formula = f"until it is short on {part.lead.short_on}; more must be ordered by {part.lead.order_by}"
         yield Step("lasts", (part.lead.short_on - plan.as_of).days, "days", formula, f"{section}.lead_time")
+    for run in runs_of(part):
+        yield Step(run.name, run.value, run.unit, "what one machine did; nothing is sized by it", said(run))
 
 
 def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:

@@ -30,6 +30,9 @@ class Observability(Source):
 
     scrape: Seconds = 15.0
     """How often each pod is asked, and each rule evaluated. The autoscaler's lag has it in its `metric` stage."""
+    edge_scrape: Annotated[Seconds, Field(ge=15, le=120)] = 60.0
+    """How often the edge is asked, where there is one: each time by every Prometheus, and of every tenant's gate. A series that
+    is not seen for 5 minutes ends."""
     retention: Seconds = 30 * 86400.0
     """How long samples are kept: at least the 28 days of the measured burst factor."""
     storage: PositiveSize
@@ -39,7 +42,7 @@ class Observability(Source):
     series_per_pod: PositiveAmount = 1500
     """Of one pod of the stack, with those that the kubelet and kube-state-metrics give of it."""
     series_beside: Amount = 20_000
-    """Of nodes, API server and kubelets."""
+    """Of nodes, API server and kubelets, and of the edge up to 45 of each tenant."""
     bytes_per_sample: float = Field(default=2.0, gt=0)
     """Prometheus, storage documentation: 1 to 2 bytes after compression."""
     bytes_per_series: PositiveSize = 8192
@@ -62,6 +65,9 @@ class Observability(Source):
     """Receivers of the verticals whose alerts go to people of their own."""
     grafana_admin: Name = "grafana-admin"
     """A Secret that an operator creates, with `user` and `password`."""
+    edge_scraper: Name = "edge-scraper"
+    """A Secret that an operator creates where there is an edge: the `token` of its /metrics, and `id` and `secret` of the service
+    token that Access lets in."""
     telemetry: Link | None = None
     """Where traces and logs go, by OTLP over HTTP. Left out: nowhere, they are counted and dropped."""
     telemetry_login: Name = "telemetry-login"

@@ -43,6 +43,11 @@ class Allocatable:
         return asked[0] <= room[0] and asked[1] <= room[1] and self.pods > 0
 
 
+def largest_share(pod: PodRequest, node: Allocatable) -> float:
+    """Return the share of a node that one pod takes of what it takes most of: cores, memory or places."""
+    return max(pod.cpu_cores / node.cpu_cores, pod.memory_bytes / node.memory_bytes, 1 / node.pods)
+
+
 @dataclass(frozen=True)
 class Packed:
     """Nodes of the smallest packing found, and the pods that no node takes."""

@@ -7,6 +7,7 @@ that fills its nodes is refused.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from capacity.observability import Servers
 from capacity.packing import PodRequest
 from capacity.sizing.pods import PodSize
 from capacity.sizing.queue import server_memory
@@ -35,6 +36,13 @@ def stack_pods(spec: "Spec") -> tuple[Placed, ...]:
 def placed(path: str, pod: PodSize, count: int, *, apart: bool = False) -> Placed:
     """Return pods of one size on their pool."""
     return pod.pool, PodRequest(path, pod.cpu, pod.memory, count, apart)
+
+
+def watching(spec: "Spec") -> dict[str, Servers]:
+    """Return the programs that watch the stack, by the name of their figures: no adapter where KEDA asks Prometheus by itself."""
+    section = spec.observability
+    servers = {} if section is None else section.servers
+    return {name: one for name, one in servers.items() if name != "adapter" or spec.scaling.autoscaler != "keda"}
 
 
 def _tools(spec: "Spec") -> Iterator[Placed]:
@@ -83,9 +91,5 @@ def _gpu(spec: "Spec") -> Iterator[Placed]:
 
 
 def _watching(spec: "Spec") -> Iterator[Placed]:
-    if spec.observability is not None:
-        for name, servers in spec.observability.servers.items():
-            # KEDA asks Prometheus by itself.
-            if name == "adapter" and spec.scaling.autoscaler == "keda":
-                continue
-            yield placed(f"observability.{name}.pod", servers.pod, servers.pods)
+    for name, servers in watching(spec).items():
+        yield placed(f"observability.{name}.pod", servers.pod, servers.pods)

@@ -10,7 +10,7 @@ from capacity.cells.placement import Demand, Placement, place
 from capacity.cells.places import Cells
 from capacity.cells.tenants import homes, plans_after_loss
 from capacity.lock import ForecastLock
-from capacity.packing import Allocatable, PodRequest
+from capacity.packing import largest_share
 from capacity.plan import CapacityPlan, LivePlan
 from capacity.planner import plan
 from capacity.shortfall import Shortfall
@@ -141,11 +141,8 @@ def _demand(live: LivePlan, whole: CapacityPlan, cells: Cells) -> Demand:
     pool = next(pool for pool in whole.pools if pool.name == live.spec.pool)
     pod = next(pod for pod in pool.pods if pod.name == live.name)
     allowed = tuple(name for name, cell in cells.places.items() if not cell.verticals or live.name in cell.verticals)
-    return Demand(live.name, live.required.sessions, _share(pod, pool.node) / max(1, live.takes.guaranteed_safe), allowed)
-
-
-def _share(pod: PodRequest, node: Allocatable) -> float:
-    return max(pod.cpu_cores / node.cpu_cores, pod.memory_bytes / node.memory_bytes, 1 / node.pods)
+    share = largest_share(pod, pool.node) / max(1, live.takes.guaranteed_safe)
+    return Demand(live.name, live.required.sessions, share, allowed)
 
 
 def _cell(

@@ -2,9 +2,8 @@
 
 from pydantic import Field
 
-from capacity.sizing.claims import said
-from capacity.sizing.pods import FixedPods, PodSize, pod_size
-from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
+from capacity.sizing.pods import FixedPods, PodSize, pod_size, size_fixed_pods
+from capacity.sizing.result import Sizing
 from capacity.units import PositiveAmount
 
 
@@ -24,13 +23,6 @@ def size_gateway(gateway: GatewaySection, *, streams: float, safe_utilisation: f
     Raises:
         ValueError: the load is negative or not finite.
     """
-    left = max(0, gateway.pods - gateway.survive)
-    needed = whole_up(hard_for("streams", streams, safe_utilisation) / gateway.streams) + gateway.survive if streams else 0
-    limit = Limit(
-        "pods",
-        left * gateway.streams,
-        f"({gateway.pods} - {gateway.survive}) pods x {gateway.streams} streams",
-        said(gateway),
-        raised(f"{scope}.pods", gateway.pods, needed, counted),
+    return size_fixed_pods(
+        gateway, "gateway", "streams", each=gateway.streams, required=streams, safe_utilisation=safe_utilisation, scope=scope
     )
-    return sized("gateway", scope, "streams", streams, [limit], safe_utilisation=safe_utilisation)

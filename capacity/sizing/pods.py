@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from capacity.figures import Frozen, Name, Source
+from capacity.sizing.claims import said
+from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
 from capacity.units import Millicores, PositiveSize, Seconds, Size
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -49,6 +51,26 @@ class FixedPods(Source):
     probes: Probes = Probes()
     drain: Seconds = 60.0
     """How long a pod that is to go gets for what it is answering to end."""
+
+
+def size_fixed_pods(
+    section: FixedPods, part: str, unit: str, *, each: int, required: float, safe_utilisation: float, scope: str
+) -> Sizing:
+    """Return what the pods carry when some of them are gone: (pods - survive) x what each does.
+
+    Raises:
+        ValueError: the load is negative or not finite.
+    """
+    left = max(0, section.pods - section.survive)
+    needed = whole_up(hard_for(unit, required, safe_utilisation) / each) + section.survive if required else 0
+    limit = Limit(
+        "pods",
+        left * each,
+        f"({section.pods} - {section.survive}) pods x {each} {unit}",
+        said(section),
+        raised(f"{scope}.pods", section.pods, needed, counted),
+    )
+    return sized(part, scope, unit, required, [limit], safe_utilisation=safe_utilisation)
 
 
 def pod_size(cpu: str, memory: str) -> PodSize:

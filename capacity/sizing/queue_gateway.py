@@ -5,9 +5,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from capacity.figures import Name
-from capacity.sizing.claims import said
-from capacity.sizing.pods import FixedPods, PodSize, pod_size
-from capacity.sizing.result import Limit, Sizing, counted, hard_for, raised, sized, whole_up
+from capacity.sizing.pods import FixedPods, PodSize, pod_size, size_fixed_pods
+from capacity.sizing.result import Sizing
 from capacity.units import PositiveAmount, Seconds, Size
 
 
@@ -52,14 +51,12 @@ def size_queue_gateway(
     Raises:
         ValueError: the load is negative or not finite.
     """
-    left = max(0, gateway.pods - gateway.survive)
-    target = hard_for("callbacks_per_second", callbacks_per_second, safe_utilisation)
-    needed = whole_up(target / gateway.per_second) + gateway.survive if callbacks_per_second else 0
-    limit = Limit(
-        "pods",
-        left * gateway.per_second,
-        f"({gateway.pods} - {gateway.survive}) pods x {gateway.per_second} callbacks a second",
-        said(gateway),
-        raised(f"{scope}.pods", gateway.pods, needed, counted),
+    return size_fixed_pods(
+        gateway,
+        "queue gateway",
+        "callbacks a second",
+        each=gateway.per_second,
+        required=callbacks_per_second,
+        safe_utilisation=safe_utilisation,
+        scope=scope,
     )
-    return sized("queue gateway", scope, "callbacks a second", callbacks_per_second, [limit], safe_utilisation=safe_utilisation)

@@ -11,7 +11,7 @@ import numpy as np
 from capacity.cost import HOURS_PER_MONTH
 from capacity.load_path import LoadPath
 from capacity.node_room import allocatable
-from capacity.packing import Allocatable, PodRequest
+from capacity.packing import Allocatable, PodRequest, largest_share
 from capacity.pool_plan import Deployed, parts_on, pool_nodes, pool_pods
 from capacity.pools import Pool
 from capacity.spec import Spec
@@ -243,7 +243,7 @@ def _choose(
     if not least:
         of_amounts = amounts.Pool(
             candidates=candidates,
-            shares=[_share(of[name], node) for name in verticals],
+            shares=[largest_share(of[name], node) for name in verticals],
             nodes_for=nodes_for,
             price=float(world.of(machines.price_path, machines.price).mean()) * HOURS_PER_MONTH,
             standing=standing,
@@ -270,10 +270,6 @@ def _unfit(node: Allocatable, pods: Sequence[PodRequest], verticals: Mapping[str
         return "a node keeps all of itself for the system"
     too_large = [pod.name for pod in pods if not node.holds(pod)]
     return f"no node takes a pod of {too_large[0]}" if too_large else None
-
-
-def _share(pod: PodRequest, node: Allocatable) -> float:
-    return max(pod.cpu_cores / node.cpu_cores, pod.memory_bytes / node.memory_bytes, 1 / node.pods)
 
 
 def _idle(pods: Sequence[PodRequest], node: Allocatable, nodes: int) -> dict[str, float]:

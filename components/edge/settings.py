@@ -36,12 +36,11 @@ def caps(admission: Admission) -> dict[str, Any]:
 
 def session_settings(plan: CapacityPlan, scripts: Scripts, gate: AdmissionGate, live: Sequence[Origin]) -> dict[str, Any]:
     """Return what the script is told that owns the objects. A change of it cuts calls, so it holds nothing of the router's."""
-    common, own = (
-        _common(plan, scripts, gate, live),
-        {name: realtime_vertical(it) for name, it in scripts.session.realtime.items()},
-    )
+    common = _common(plan, scripts, gate, live)
+    longest = {vertical.name: {"longestSeconds": vertical.spec.longest_call} for vertical in plan.live}
+    models = {name: realtime_vertical(it) for name, it in scripts.session.realtime.items()}
     return common | {
-        "verticals": {name: vertical | own.get(name, {}) for name, vertical in common["verticals"].items()},
+        "verticals": {name: vertical | longest[name] | models.get(name, {}) for name, vertical in common["verticals"].items()},
         "session": session_limits(scripts.session),
         "loanSeconds": gate.loan_seconds,
         "reportedSeconds": scripts.reported,

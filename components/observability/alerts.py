@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from capacity.observability import Observability
 from capacity.plan import CapacityPlan, QueuePlan
+from components.observability.scrape import edge_host
 
 _SHARE = "{{ $value | humanizePercentage }}"
 _VERTICAL = "{{ $labels.vertical }}"
@@ -37,6 +38,7 @@ def alerts(plan: CapacityPlan, section: Observability) -> tuple[Alert, ...]:
         *_model(plan, section),
         *(_latency(plan) if plan.stack.latency is not None else ()),
         *(_queues(plan, section) if any(isinstance(one, QueuePlan) for one in plan.verticals) else ()),
+        *(_edge(plan) if edge_host(plan) is not None else ()),
         *(_tunnel(section) if plan.stack.edge.tunnel is not None else ()),
         *_cluster(section),
     )
@@ -169,6 +171,34 @@ def _queues(plan: CapacityPlan, section: Observability) -> Iterator[Alert]:
         "max by (vertical) (voice_queue_oldest_job_seconds) > on (vertical) vertical:queue_drain_seconds:plan",
         "ticket",
         f"{_VERTICAL}: a job has waited for {{{{ $value | humanizeDuration }}}}, longer than the queue may take to drain",
+    )
+    yield Alert(
+        "QueueRefuses",
+        f'sum by (vertical) (increase(queue_gateway_callbacks_total{{outcome="full"}}[{plan.alert.hold:.0f}s])) > 0',
+        "page",
+        f"{_VERTICAL}: the queue was at its cap and refused {{{{ $value | humanize }}}} callbacks",
+    )
+
+
+def _edge(plan: CapacityPlan) -> Iterator[Alert]:
+    hold, blocking = plan.alert.hold, f"{plan.margins.blocking:g}"
+
+    def refused(by: str, reasons: str) -> str:
+        return f'sum by ({by}) (increase(headroom_edge_refused_total{{reason=~"{reasons}"}}[{hold:.0f}s]))'
+
+    admitted = f"(increase(headroom_edge_admitted_total[{hold:.0f}s]))"
+    yield Alert(
+        "EdgeRefuses",
+        f"{refused('reason', 'pool|upstream')} / on () group_left () sum {admitted} > {blocking}",
+        "page",
+        f"{_SHARE} of the calls that their plan had a place for were turned away ({{{{ $labels.reason }}}})",
+    )
+    yield Alert(
+        "TenantRefused",
+        f"{refused('tenant, reason', 'plan|starts')} > on (tenant) group_left () {blocking} * sum by (tenant) {admitted}",
+        "ticket",
+        f"{{{{ $labels.tenant }}}}: {{{{ $value | humanize }}}} calls were turned away within {hold / 60:g} minutes "
+        "({{ $labels.reason }})",
     )
 
 

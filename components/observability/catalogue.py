@@ -15,6 +15,8 @@ _STATE_DOCS = "kubernetes/kube-state-metrics docs/metrics"
 _GENAI = "the pods' OpenTelemetry SDK, through the collector"
 _GENAI_DOCS = "OpenTelemetry GenAI semantic conventions 1.44.0, docs/gen-ai/gen-ai-metrics.md"
 _TUNNEL_DOCS = "Cloudflare docs, tunnel metrics (cloudflared)"
+_EDGE = "the edge's router, of every tenant's gate"
+_EDGE_DOCS = "docs/edge.md: calls that their plan had a place for, and calls that were turned away"
 _QUEUE_DOCS = "docs.bullmq.io/guide/metrics/prometheus"
 _PROMETHEUS = "Prometheus 3"
 
@@ -60,6 +62,15 @@ METRICS = (
         "S13: age of the oldest waiting job",
     ),
     Metric("bullmq_job_count", "gauge", ("queue", "state"), "the queue's gateway, and its workers, by BullMQ", _QUEUE_DOCS),
+    Metric(
+        "queue_gateway_callbacks_total",
+        "counter",
+        ("outcome",),
+        "the queue's gateway",
+        "docs/queue.md: callbacks by what became of them",
+    ),
+    Metric("headroom_edge_admitted_total", "counter", ("tenant",), _EDGE, _EDGE_DOCS),
+    Metric("headroom_edge_refused_total", "counter", ("tenant", "reason"), _EDGE, _EDGE_DOCS),
     Metric("gen_ai_client_token_usage", "histogram", ("gen_ai_provider_name",), _GENAI, _GENAI_DOCS),
     Metric("gen_ai_client_operation_duration_seconds", "histogram", ("error_type",), _GENAI, _GENAI_DOCS),
     Metric("gen_ai_execute_tool_duration_seconds", "histogram", ("gen_ai_tool_name",), _GENAI, _GENAI_DOCS),

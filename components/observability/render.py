@@ -18,7 +18,7 @@ from components.observability.dashboards import DATASOURCE, dashboard_files
 from components.observability.programs import COMPONENT, CONFIG_FOLDER, SPACE, Program, program_resources
 from components.observability.recordings import measured, plan_constants
 from components.observability.routes import FOLDER, alertmanager_config, receivers
-from components.observability.scrape import ALERTMANAGER_PORT, prometheus_config
+from components.observability.scrape import ALERTMANAGER_PORT, EDGE_FOLDER, edge_host, prometheus_config
 from components.observability.scrape import PORT as PROMETHEUS_PORT
 from components.observability.serving_metric import adapter_config
 from components.servers import config_map, disk_claim, from_secret
@@ -108,11 +108,15 @@ def _programs(plan: CapacityPlan, section: Observability) -> Iterator[Program]:
         ports={"metrics": PROMETHEUS_PORT},
         ready=_http("/-/ready", "metrics"),
         files={
-            "prometheus.yaml": _yaml(prometheus_config(plan.environment, section)),
+            "prometheus.yaml": _yaml(prometheus_config(plan, section)),
             "rules.yaml": _yaml(rules_file(plan, section)),
         },
         reloads=True,
         token=True,
+        # Without the Secret the edge alone is not seen.
+        volumes=[]
+        if edge_host(plan) is None
+        else [({"name": "edge-scraper", "secret": {"secretName": section.edge_scraper, "optional": True}}, EDGE_FOLDER)],
         disk=disk_claim(section.storage_class, section.storage),
         named=True,
     )

@@ -7,11 +7,9 @@ import pytest
 
 from capacity.units import (
     UnknownUnit,
-    format_bytes,
     parse_amount,
     parse_bytes,
     parse_cores,
-    parse_kubernetes_quantity,
     parse_seconds,
 )
 
@@ -48,18 +46,3 @@ def test_what_no_unit_explains_is_refused(read: Callable[[Any], float], text: ob
     """A unit of another kind, a missing one or a fraction of something whole is an error that shows the text."""
     with pytest.raises(UnknownUnit, match="expected"):
         read(text)
-
-
-@pytest.mark.parametrize("size", [1, 999, 1000, 1024, 120_000_000, 2**34, 16 * 2**30 + 1])
-def test_a_size_survives_kubernetes(size: int) -> None:
-    """What is rendered as a quantity is read back as the same number of bytes."""
-    assert parse_kubernetes_quantity(format_bytes(size)) == size
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1e3", 1000.0), ("100m", 0.1), (".5", 0.5), ("2Ki", 2048.0), ("3E", 3e18), (7.0, 7.0), ("5n", 5e-9)],
-)
-def test_kubernetes_own_syntax_is_read(text: str | float, value: float) -> None:
-    """Every suffix of Kubernetes' quantities has its factor."""
-    assert parse_kubernetes_quantity(text) == value

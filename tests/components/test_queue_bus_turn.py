@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from capacity.plan import CapacityPlan
 from capacity.stack_pods import stack_pods
-from capacity.units import parse_kubernetes_quantity
 from components.bus.config import nats_config, stream_config
 from components.bus.render import bus_resources
 from components.queue.callbacks import callback_resources
 from components.queue.render import queue_resources
 from components.turn.render import turn_resources
 from headroom.blueprint import Rendered
+from policies.quantities import quantity
 from stacks.reading import environments, read_spec
 from tests.capacity.sizing import TURN
 from tests.capacity.specs import live, spec_document
@@ -52,7 +52,7 @@ def test_the_planner_counts_the_pods_that_are_rendered(environment: str) -> None
     for server in _servers(planned(environment)):
         pod = server.props["spec"]["template"]["spec"]
         asked = [container["resources"]["requests"] for container in pod["containers"]]
-        cpu, memory = (sum(parse_kubernetes_quantity(one[kind]) for one in asked) for kind in ("cpu", "memory"))
+        cpu, memory = (sum(quantity(one[kind]) for one in asked) for kind in ("cpu", "memory"))
         count = server.props["spec"].get("replicas", 1)
         rendered.append((pod["nodeSelector"]["headroom.dev/pool"], round(cpu, 6), int(memory), count))
     assert sorted(rendered) == planned_for

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from capacity.plan import CapacityPlan, QueuePlan
 from capacity.stack_pods import stack_pods
-from capacity.units import parse_kubernetes_quantity
 from components.queue.callbacks import callback_gateways, callback_resources
 from headroom.blueprint import Rendered
+from policies.quantities import quantity
 from policies.workload_types import KINDS
 from stacks.reading import environments, read_spec
 from tests.capacity.specs import IMAGE, live, spec_document
@@ -44,7 +44,7 @@ def test_the_planner_counts_the_pods_that_are_rendered(environment: str) -> None
     (container,) = spec["template"]["spec"]["containers"]
     requests = container["resources"]["requests"]
     (pods,) = [pods for _, pods in stack_pods(read_spec(environment)) if pods.name.endswith(".queue.gateway.pod")]
-    assert (parse_kubernetes_quantity(requests["cpu"]), parse_kubernetes_quantity(requests["memory"]), spec["replicas"]) == (
+    assert (quantity(requests["cpu"]), quantity(requests["memory"]), spec["replicas"]) == (
         pods.cpu_cores,
         pods.memory_bytes,
         pods.count,

@@ -40,6 +40,8 @@ const STEPS = {
     const heard = await Promise.all(back.map((client) => client.next((message) => message === client.name)));
     return heard.filter((message) => message !== null).length;
   },
+  /** Where Prometheus asks, and by what token. */
+  scrape: () => ({ host: edge.url.host, token: edge.metricsToken }),
   async hangUp() {
     await hangUp(clients);
     clients = [];

@@ -45,9 +45,10 @@ export async function openEdge(account, world, persist, options = {}) {
     },
     /** A call that was cut, from where the client comes back. */
     resume: (vertical, token, options) => call(at(`/calls/${vertical}?resume=${encodeURIComponent(token)}`), undefined, options),
+    metricsToken: bindings.METRICS_TOKEN,
     /** The samples of the scrape path, by series. */
     async metrics() {
-      const answer = await fetch(at("/metrics"), { headers: { Authorization: `Bearer ${bindings.METRICS_TOKEN}` } });
+      const answer = await fetch(at("/metrics"), { headers: { Authorization: `Bearer ${self.metricsToken}` } });
       if (answer.status !== 200) throw new Error(`/metrics answered ${answer.status}: ${await answer.text()}`);
       const samples = (await answer.text()).matchAll(/^([a-z_:]+(?:\{[^}]*\})?) (\S+)$/gm);
       return Object.fromEntries(Array.from(samples, ([, series, value]) => [series, Number(value)]));

@@ -179,7 +179,7 @@ test("a session without an upstream gives both places back, and one that runs is
   const [answer] = (await heard(await call("salon", "call-1"), "{}")).messages;
   expect(answer.reason).toBe("upstream");
   const gate = env.TENANT_GATE.get(env.TENANT_GATE.idFromName(tenant));
-  await vi.waitFor(async () => expect((await gate.status()).active).toBe(0));
+  await vi.waitFor(async () => expect((await gate.status()).active).toBe(0), 20_000);
   bound.answered.status = 409;
   expect((await call("salon", "call-1")).status).toBe(409);
   expect((await gate.status()).active).toBe(1);

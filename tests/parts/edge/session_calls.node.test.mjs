@@ -37,7 +37,8 @@ async function begun(on = world, id = name(), query = {}) {
 
 test("a turn goes up in batches and its answer comes down", async () => {
   const client = await begun();
-  await client.speak(words(1, 20), 10);
+  // All within a few windows, however slow the machine is.
+  await client.speak(words(1, 20), 0);
   await client.next("response.done");
   expect(client.answers()).toEqual(["answer 1 to: frames 1-20 (1 items)"]);
   const [session] = model.sessions;

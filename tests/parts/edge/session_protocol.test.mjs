@@ -9,6 +9,7 @@ import { Conversation, answerOf, identified, responseOf } from "../../../compone
 import { Heard } from "../../../components/edge/worker/src/session/heard.js";
 import { audioBytes, bytesPerMillisecond, joined, merged, parse, tokensOf, turnDetection } from "../../../components/edge/worker/src/session/protocol.js";
 import { begin } from "../../../components/edge/worker/src/session/record.js";
+import { Room } from "../../../components/edge/worker/src/session/room.js";
 import { digestOf, matches, newToken } from "../../../components/edge/worker/src/session/resume.js";
 import { Transcript, retold } from "../../../components/edge/worker/src/session/transcript.js";
 
@@ -36,6 +37,24 @@ const event = fc
   .map(([type, fields]) => ({ type, ...fields }));
 const bytes = fc.uint8Array({ maxLength: 40 });
 const base64 = (array) => btoa(String.fromCharCode(...array));
+
+test("whoever sends and reads how, no more than the bound waits, and what fits is taken", () => {
+  const step = fc.record({ size: fc.nat(120), read: fc.nat(200) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const [room, socket] = [new Room(300), { bufferedAmount: 0 }];
+      for (const { size, read } of steps) {
+        const before = socket.bufferedAmount;
+        const taken = room.takes(socket, size);
+        expect(taken).toBe(before + size <= 300);
+        if (taken) socket.bufferedAmount += size;
+        socket.bufferedAmount = Math.max(0, socket.bufferedAmount - read);
+      }
+    }),
+  );
+  const untold = new Room(10);
+  expect(untold.takes({ bufferedAmount: undefined }, 1000)).toBe(true);
+});
 
 test("a frame is an event or nothing, whatever it is", () => {
   fc.assert(

@@ -23,12 +23,12 @@ export const SESSION = {
   quietSeconds: 1,
   latencyBuckets: [50, 100, 400],
 };
-const TIMES = { heartbeatSeconds: 1, leaseSeconds: 30, loanSeconds: 60 };
+const TIMES = { heartbeatSeconds: 1, leaseSeconds: 30, loanSeconds: 60, reportedSeconds: 3600 };
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Wait until `found` finds something, and return it. */
-export async function until(found, milliseconds = 15_000) {
+export async function until(found, milliseconds = 40_000) {
   const end = Date.now() + milliseconds;
   for (;;) {
     const value = await found();

@@ -27,9 +27,9 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd", include: ["*.test.mjs"], exclude: ["*.node.test.mjs"], testTimeout: 30_000 },
+        test: { name: "workerd", include: ["*.test.mjs"], exclude: ["*.node.test.mjs"], testTimeout: 60_000, hookTimeout: 60_000 },
       },
-      { resolve, ...fromOutside, test: { name: "node", include: ["*.node.test.mjs"], testTimeout: 60_000 } },
+      { resolve, ...fromOutside, test: { name: "node", include: ["*.node.test.mjs"], testTimeout: 90_000, hookTimeout: 60_000 } },
     ],
   },
 });

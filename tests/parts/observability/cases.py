@@ -42,6 +42,7 @@ def cases(plan: CapacityPlan, section: Observability) -> dict[str, Case]:
         **_model(plan),
         **_latency(),
         **_queue(plan, queue),
+        **_edge(plan),
         **_tunnel(plan),
         **_cluster(plan, section),
     }
@@ -159,10 +160,32 @@ def _queue(plan: CapacityPlan, queue: QueuePlan) -> dict[str, Case]:
     def oldest(seconds: float) -> _Series:
         return {f'voice_queue_oldest_job_seconds{{vertical="{queue.name}",queue="calls"}}': still(seconds)}
 
+    def offered(outcome: str, values: str) -> _Series:
+        labels = f'vertical="{queue.name}",pod="gateway-0",outcome="{outcome}"'
+        return {f"queue_gateway_callbacks_total{{{labels}}}": values}
+
     drain = 0.0 if queue.queue is None else queue.queue.drain_within
     return {
         "QueueDeep": Case(jobs(edge - 50, 100, 0), jobs(edge - 150, 100, 5000)),
         "QueueOld": Case(oldest(drain + 1), oldest(drain - 1)),
+        "QueueRefuses": Case(offered("full", rising(0, 1)), offered("full", still(3)) | offered("unavailable", rising(0, 1))),
+    }
+
+
+def _edge(plan: CapacityPlan) -> dict[str, Case]:
+    within = 100 * plan.margins.blocking
+
+    def calls(reason: str, refused: float) -> _Series:
+        # Of two tenants, one of whom is never refused.
+        return {
+            'headroom_edge_admitted_total{tenant="acme"}': rising(0, 100),
+            'headroom_edge_admitted_total{tenant="zeta"}': rising(0, 100),
+            f'headroom_edge_refused_total{{tenant="acme",reason="{reason}"}}': rising(0, refused),
+        }
+
+    return {
+        "EdgeRefuses": Case(calls("pool", 3 * within), calls("pool", within) | calls("plan", 100)),
+        "TenantRefused": Case(calls("plan", 1.5 * within), calls("plan", 0.5 * within) | calls("upstream", 100)),
     }
 
 

@@ -13,7 +13,7 @@ from capacity.plan import CapacityPlan, LivePlan, QueuePlan
 from components.observability.alerts import alerts
 from components.observability.render import rules_file
 from components.observability.routes import alertmanager_config
-from components.observability.scrape import RULES_FILE, prometheus_config
+from components.observability.scrape import EDGE_FOLDER, RULES_FILE, prometheus_config
 from headroom.local.goprograms import ensure_amtool
 from headroom.local.paths import paths
 from headroom.local.prometheus import Programs, ensure_prometheus
@@ -41,11 +41,14 @@ def written(folder: Path, plan: CapacityPlan) -> Path:
     """Write rules and configuration as Prometheus finds them, with paths of this machine, and return the configuration."""
     rules, configuration = folder / "rules.yaml", folder / "prometheus.yaml"
     rules.write_text(yaml.safe_dump(rules_file(plan, section_of(plan))))
-    for name in ("token", "ca.crt"):
+    for name in ("token", "ca.crt", "id", "secret"):
         (folder / name).touch()
-    text = yaml.safe_dump(prometheus_config(plan.environment, section_of(plan)))
+    text = yaml.safe_dump(prometheus_config(plan, section_of(plan)))
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
-    configuration.write_text(text.replace(RULES_FILE, str(rules)).replace(account, str(folder)))
+    here = {RULES_FILE: str(rules), account: str(folder), EDGE_FOLDER: str(folder)}
+    for there, path in here.items():
+        text = text.replace(there, path)
+    configuration.write_text(text)
     return configuration
 
 

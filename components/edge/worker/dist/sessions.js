@@ -251,7 +251,8 @@ var TenantGate = class extends DurableObject {
     const { sql } = this.ctx.storage;
     const [row] = sql.exec("SELECT totals FROM reported WHERE call = ?", call);
     const before = row === void 0 ? {} : JSON.parse(String(row.totals));
-    this.counters.add(Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, value - (before[name] ?? 0)])));
+    const grown = Object.entries(totals).filter(([name, value]) => value !== before[name]);
+    this.counters.add(Object.fromEntries(grown.map(([name, value]) => [name, value - (before[name] ?? 0)])));
     sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...totals }), Date.now());
   }
   /**
@@ -735,13 +736,14 @@ var FAILED = 1011;
 var RESTARTED = 1012;
 var TRY_LATER = 1013;
 var NO_CODE = 1005;
+var BROKEN = 1006;
 var LONGEST_REASON = 123;
 function hungUp(code) {
   return code === NORMAL || code === NO_CODE;
 }
 function sendable(code) {
   if (code === NO_CODE) return NORMAL;
-  return code >= 1e3 && code <= 1014 && code !== 1004 && code !== 1006 || code >= 3e3 && code <= 4999 ? code : RESTARTED;
+  return code >= 1e3 && code <= 1014 && code !== 1004 && code !== BROKEN || code >= 3e3 && code <= 4999 ? code : RESTARTED;
 }
 function closed(socket, code, reason) {
   try {
@@ -750,10 +752,33 @@ function closed(socket, code, reason) {
   }
 }
 
+// components/edge/worker/src/session/room.js
+var Room = class {
+  #free = 0;
+  /** @param {number} bytes that may wait */
+  constructor(bytes) {
+    this.bytes = bytes;
+  }
+  /**
+   * Whether a frame may be sent now; it is counted as sent.
+   *
+   * A runtime that does not tell how much waits keeps nobody from sending: its answer is not a number, and no number is below 0.
+   *
+   * @param {WebSocket} socket always the same one
+   * @param {number} size
+   */
+  takes(socket, size2) {
+    if (!(size2 <= this.#free)) this.#free = this.bytes - socket.bufferedAmount;
+    this.#free -= size2;
+    return !(this.#free < 0);
+  }
+};
+
 // components/edge/worker/src/session/client.js
 var Client = class {
   /** @type {WebSocket | null} */
   #socket = null;
+  #room = new Room(0);
   /** @type {(string | ArrayBuffer)[]} */
   #held = [];
   #heldBytes = 0;
@@ -766,13 +791,28 @@ var Client = class {
     this.bytes = bytes;
     this.cut = cut;
   }
-  /** @param {WebSocket | null} socket that is the call's from now on */
+  /** @param {WebSocket} socket that is the call's from now on */
   attach(socket) {
     this.#socket = socket;
+    this.#room = new Room(this.bytes);
   }
   /** @param {WebSocket} socket */
   is(socket) {
     return this.#socket === socket;
+  }
+  /** Whether nobody is there. */
+  get away() {
+    return this.#socket === null;
+  }
+  /**
+   * Let go of whoever is there; what comes from now on is held.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  close(code, reason) {
+    if (this.#socket !== null) closed(this.#socket, code, reason);
+    this.#socket = null;
   }
   /**
    * Send what came while nobody was there, after `greeting`, which is told how many frames did not fit.
@@ -790,9 +830,8 @@ var Client = class {
   /** @param {string | ArrayBuffer} frame */
   send(frame) {
     const socket = this.#socket;
-    if (socket === null || !(socket.bufferedAmount + size(frame) > this.bytes)) return this.#sent(frame);
-    this.#socket = null;
-    closed(socket, TRY_LATER, "too much waits to be read; resume the call");
+    if (socket === null || this.#room.takes(socket, size(frame))) return this.#sent(frame);
+    this.close(TRY_LATER, "too much waits to be read; resume the call");
     this.#hold(frame);
     this.cut();
   }
@@ -1449,6 +1488,7 @@ var ADDED = /* @__PURE__ */ new Set(["conversation.item.added", "conversation.it
 var Realtime = class {
   /** @type {WebSocket | null} */
   #current = null;
+  #room = new Room(0);
   /** @type {Opened | null} */
   #next = null;
   /** What the client sends while no upstream is there, and that nothing else keeps. @type {string[]} */
@@ -1524,7 +1564,7 @@ var Realtime = class {
   /** @param {string} event */
   #send(event) {
     if (this.#current === null) return;
-    if (this.#current.bufferedAmount + event.length > this.settings.backlogBytes) return this.host.end(TRY_LATER, "the model does not keep up");
+    if (!this.#room.takes(this.#current, event.length)) return this.host.end(TRY_LATER, "the model does not keep up");
     this.#current.send(event);
   }
   /**
@@ -1607,6 +1647,7 @@ var Realtime = class {
     const old = this.#current;
     this.#audio.drop();
     this.#current = socket;
+    this.#room = new Room(this.settings.backlogBytes);
     this.#next = null;
     this.#tookOver = Date.now();
     this.#ownUpdates = 0;
@@ -1730,6 +1771,7 @@ function decoded(text2) {
 var Service = class {
   /** @type {WebSocket | null} */
   #socket = null;
+  #room;
   /** @type {Batch<ArrayBuffer>} */
   #audio;
   /**
@@ -1741,6 +1783,7 @@ var Service = class {
     this.connect = connect;
     this.settings = settings;
     this.host = host;
+    this.#room = new Room(settings.backlogBytes);
     this.#audio = new Batch(settings.batchMilliseconds, (frames) => this.#send(concatenated(frames)));
   }
   async open() {
@@ -1771,7 +1814,7 @@ var Service = class {
   /** @param {string | ArrayBuffer} frame */
   #send(frame) {
     if (this.#socket === null) return;
-    if (this.#socket.bufferedAmount + size(frame) > this.settings.backlogBytes) return this.host.end(TRY_LATER, "the vertical does not keep up");
+    if (!this.#room.takes(this.#socket, size(frame))) return this.host.end(TRY_LATER, "the vertical does not keep up");
     this.#socket.send(frame);
   }
   /**
@@ -1799,8 +1842,6 @@ var CallSession = class extends DurableObject3 {
   #parking = null;
   #heardAt = Date.now();
   #client;
-  /** The client's, until each is closed. @type {Set<WebSocket>} */
-  #sockets = /* @__PURE__ */ new Set();
   /**
    * @param {DurableObjectState} ctx
    * @param {SessionEnv} env
@@ -1828,7 +1869,6 @@ var CallSession = class extends DurableObject3 {
     const state = {
       ...call,
       token: "",
-      socket: 0,
       started: now,
       // The lease is as old as the router's question for it, which may have waited.
       until: this.#leaseEnd(Math.min(call.leasedAt, now)),
@@ -1843,13 +1883,14 @@ var CallSession = class extends DurableObject3 {
     begin(this.ctx.storage.sql, state);
     await this.#wakeLater(state);
     state.token = await digestOf(token);
-    if (!await this.#open(state) || state.ended !== null) {
+    if (!await this.#open(state, true) || state.ended !== null) {
       await this.#forget();
       return new Response("the vertical does not answer", { status: 502 });
     }
     const answer = this.#accept(state);
     const { resumeSeconds } = this.settings;
-    this.#client.greet(() => ({ type: "headroom.started", call: call.id, resume: token, resumeSeconds }));
+    const { longestSeconds } = this.env.SETTINGS.verticals[call.vertical] ?? {};
+    this.#client.greet(() => ({ type: "headroom.started", call: call.id, resume: token, resumeSeconds, longestSeconds }));
     return answer;
   }
   /**
@@ -1905,27 +1946,22 @@ var CallSession = class extends DurableObject3 {
    * @param {string} reason
    */
   async #hungUp(socket, code, reason) {
-    this.#sockets.delete(socket);
-    closed(socket, code, reason);
     if (!this.#client.is(socket)) return;
+    this.#client.close(code, reason);
     if (hungUp(code)) await this.#end(NORMAL, "the client hung up");
     else this.#cut();
-  }
-  /** @param {WebSocket} socket */
-  #failed(socket) {
-    this.#sockets.delete(socket);
-    if (this.#client.is(socket)) this.#cut();
   }
   /** Renew the places of the call, or end it: without them, or when its client did not come back. */
   async alarm() {
     const [state, now] = [this.#state, Date.now()];
     if (state === null) return;
     if (state.ended !== null) return this.#report(state);
-    if (state.cut === null && this.#sockets.size === 0) this.#cut();
+    if (state.cut === null && this.#client.away) this.#cut();
     if (state.cut === null && now >= this.#silentFrom()) {
-      for (const socket of this.#sockets) closed(socket, TRY_LATER, "nothing was heard; resume the call");
+      this.#client.close(TRY_LATER, "nothing was heard; resume the call");
       this.#cut();
     }
+    if (now >= this.#longestUntil(state)) return this.#end(NORMAL, "the call has lasted as long as calls may");
     if (now >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
     if (now >= this.#comeBackUntil(state)) return this.#end(NORMAL, "the client did not come back");
     if (now >= state.renew && await this.#renewed(state) === "gone") return this.#end(TRY_LATER, "the place of the call is gone");
@@ -1952,16 +1988,14 @@ var CallSession = class extends DurableObject3 {
    */
   #accept(state) {
     const { 0: client, 1: server } = new WebSocketPair();
-    for (const socket of this.#sockets) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
+    this.#client.close(GOING_ON_ELSEWHERE, "the call goes on on another socket");
     server.accept();
     server.binaryType = "arraybuffer";
     server.addEventListener("message", ({ data }) => this.#heard(server, data));
     server.addEventListener("close", ({ code, reason }) => this.ctx.waitUntil(this.#hungUp(server, code, reason)));
-    server.addEventListener("error", () => this.#failed(server));
-    this.#sockets.add(server);
+    server.addEventListener("error", () => this.ctx.waitUntil(this.#hungUp(server, BROKEN, "")));
     clearTimeout(this.#parking);
     this.#heardAt = Date.now();
-    state.socket += 1;
     state.cut = null;
     this.#save(state);
     this.#client.attach(server);
@@ -1971,7 +2005,6 @@ var CallSession = class extends DurableObject3 {
   #cut() {
     const state = this.#state;
     if (state === null || state.ended !== null || state.cut !== null) return;
-    this.#client.attach(null);
     state.cut = Date.now();
     this.#save(state);
     this.#parking = setTimeout(() => this.#park(), this.settings.parkSeconds * 1e3);
@@ -1990,7 +2023,7 @@ var CallSession = class extends DurableObject3 {
    */
   async #awake(state) {
     if (this.#upstream !== null) return true;
-    this.#opening ??= this.#open(state).finally(() => this.#opening = null);
+    this.#opening ??= this.#open(state, false).finally(() => this.#opening = null);
     if (await this.#opening) return true;
     await this.#end(TRY_LATER, "the vertical does not answer");
     return false;
@@ -1999,10 +2032,11 @@ var CallSession = class extends DurableObject3 {
    * Open the upstream; whether it answered.
    *
    * @param {CallState} state
+   * @param {boolean} first
    */
-  async #open(state) {
+  async #open(state, first) {
     const upstream = this.#newUpstream(state);
-    if (upstream === null || !await upstream.open(state.socket === 0)) return false;
+    if (upstream === null || !await upstream.open(first)) return false;
     if (state.ended !== null) {
       upstream.close();
       return false;
@@ -2065,7 +2099,7 @@ var CallSession = class extends DurableObject3 {
     this.#park();
     clearTimeout(this.#parking);
     this.#client.send(JSON.stringify({ type: "headroom.ended", reason, counts: this.#counts(state) }));
-    for (const socket of this.#sockets) closed(socket, code, reason);
+    this.#client.close(code, reason);
     await this.#report(state);
   }
   /**
@@ -2078,16 +2112,21 @@ var CallSession = class extends DurableObject3 {
     this.ctx.waitUntil(this.#end(code, reason));
   }
   /**
-   * Tell gate and pool that the call is over, until they know.
+   * Tell gate and pool that the call is over, until they know, or its places are free long since and the gate has forgotten what the call
+   * reported before: all of it would count again.
    *
    * @param {CallState} state
    */
   async #report(state) {
+    const counts = this.#counts(state);
     try {
-      await released(this.env, state, this.#counts(state));
+      await released(this.env, state, counts);
     } catch (error) {
-      console.error(JSON.stringify({ event: "release failed", call: state.id, error: String(error) }));
-      return this.ctx.storage.setAlarm(Date.now() + this.env.SETTINGS.heartbeatSeconds * 1e3);
+      const { heartbeatSeconds, reportedSeconds } = this.env.SETTINGS;
+      const [next, call] = [Date.now() + heartbeatSeconds * 1e3, { tenant: state.tenant, call: state.id }];
+      console.error(JSON.stringify({ event: "release failed", ...call, error: String(error) }));
+      if (next < this.#lastAsked(state) + reportedSeconds * 1e3) return this.ctx.storage.setAlarm(next);
+      console.error(JSON.stringify({ event: "report lost", ...call, counts }));
     }
     await this.#forget();
   }
@@ -2109,7 +2148,7 @@ var CallSession = class extends DurableObject3 {
   /** @param {CallState} state */
   async #wakeLater(state) {
     const away = state.cut === null ? this.#silentFrom() : this.#comeBackUntil(state);
-    await this.ctx.storage.setAlarm(Math.min(state.renew, state.until, away));
+    await this.ctx.storage.setAlarm(Math.min(state.renew, state.until, away, this.#longestUntil(state)));
   }
   #silentFrom() {
     return this.#heardAt + this.settings.silenceSeconds * 1e3;
@@ -2118,6 +2157,10 @@ var CallSession = class extends DurableObject3 {
   #comeBackUntil({ cut }) {
     return cut === null ? Infinity : cut + this.settings.resumeSeconds * 1e3;
   }
+  /** @param {CallState} state */
+  #longestUntil({ started, vertical }) {
+    return started + (this.env.SETTINGS.verticals[vertical]?.longestSeconds ?? Infinity) * 1e3;
+  }
   /**
    * When the call ends at the latest if its places were asked for at `asked`: before they could be given to another.
    *
@@ -2125,6 +2168,14 @@ var CallSession = class extends DurableObject3 {
    */
   #leaseEnd(asked) {
     return asked + (this.env.SETTINGS.leaseSeconds - this.settings.marginSeconds) * 1e3;
+  }
+  /**
+   * When its places were last asked for and given.
+   *
+   * @param {CallState} state
+   */
+  #lastAsked({ until }) {
+    return until - this.#leaseEnd(0);
   }
   /** @param {SessionCall} call */
   #firstConfiguration({ vertical }) {

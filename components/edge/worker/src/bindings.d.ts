@@ -12,6 +12,11 @@ interface VerticalSettings {
   jurisdiction?: DurableObjectJurisdiction;
   /** It speaks of people's health: nothing that says who they are is taken from a client. */
   healthData?: true;
+}
+
+interface SessionVertical extends VerticalSettings {
+  /** A call ends when it is so old: the vertical's pods wait for no longer when they are to go. */
+  longestSeconds: number;
   /** Its calls go to a model that speaks the Realtime protocol, not to a service of its own. */
   realtime?: RealtimeSettings;
 }
@@ -53,7 +58,7 @@ interface CallbackSettings {
 interface PoolSettings extends Settings {
   /** How long the ledger lends a block of places before it wants to hear of it again. */
   loanSeconds: number;
-  /** How long the gate remembers what a call that is over reported, so that the same again adds nothing. */
+  /** How long the gate remembers what a call that is over reported, so that the same again adds nothing; no report is tried for longer. */
   reportedSeconds: number;
 }
 
@@ -142,7 +147,7 @@ interface RouterEnv extends PlaceBindings {
 }
 
 interface SessionEnv extends PlaceBindings {
-  SETTINGS: PoolSettings & { session: SessionSettings };
+  SETTINGS: PoolSettings & { verticals: Record<string, SessionVertical>; session: SessionSettings };
   /** Of the provider of `realtime` verticals. */
   REALTIME_KEY?: string;
   ACCESS_CLIENT_ID: string;

@@ -138,7 +138,9 @@ export class TenantGate extends DurableObject {
     const [row] = sql.exec("SELECT totals FROM reported WHERE call = ?", call);
     /** @type {Record<string, number>} */
     const before = row === undefined ? {} : JSON.parse(String(row.totals));
-    this.counters.add(Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, value - (before[name] ?? 0)])));
+    // Each counter is a row, and rows are paid for.
+    const grown = Object.entries(totals).filter(([name, value]) => value !== before[name]);
+    this.counters.add(Object.fromEntries(grown.map(([name, value]) => [name, value - (before[name] ?? 0)])));
     sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...totals }), Date.now());
   }
 

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { callOf } from "./session/call.js";
 import { Client, size } from "./session/client.js";
-import { GOING_ON_ELSEWHERE, NORMAL, REFUSED, TOO_BIG, TRY_LATER, closed, hungUp } from "./session/codes.js";
+import { BROKEN, GOING_ON_ELSEWHERE, NORMAL, REFUSED, TOO_BIG, TRY_LATER, hungUp } from "./session/codes.js";
 import { connected } from "./session/connect.js";
 import { Conversation } from "./session/conversation.js";
 import { counted, noLatencies } from "./session/latency.js";
@@ -31,8 +31,6 @@ export class CallSession extends DurableObject {
   #parking = null;
   #heardAt = Date.now();
   #client;
-  /** The client's, until each is closed. @type {Set<WebSocket>} */
-  #sockets = new Set();
 
   /**
    * @param {DurableObjectState} ctx
@@ -64,7 +62,6 @@ export class CallSession extends DurableObject {
     const state = {
       ...call,
       token: "",
-      socket: 0,
       started: now,
       // The lease is as old as the router's question for it, which may have waited.
       until: this.#leaseEnd(Math.min(call.leasedAt, now)),
@@ -80,13 +77,14 @@ export class CallSession extends DurableObject {
     await this.#wakeLater(state);
     state.token = await digestOf(token);
     // The router gives the places of a call that nobody answers back itself.
-    if (!(await this.#open(state)) || state.ended !== null) {
+    if (!(await this.#open(state, true)) || state.ended !== null) {
       await this.#forget();
       return new Response("the vertical does not answer", { status: 502 });
     }
     const answer = this.#accept(state);
     const { resumeSeconds } = this.settings;
-    this.#client.greet(() => ({ type: "headroom.started", call: call.id, resume: token, resumeSeconds }));
+    const { longestSeconds } = this.env.SETTINGS.verticals[call.vertical] ?? {};
+    this.#client.greet(() => ({ type: "headroom.started", call: call.id, resume: token, resumeSeconds, longestSeconds }));
     return answer;
   }
 
@@ -147,17 +145,10 @@ export class CallSession extends DurableObject {
    * @param {string} reason
    */
   async #hungUp(socket, code, reason) {
-    this.#sockets.delete(socket);
-    closed(socket, code, reason);
     if (!this.#client.is(socket)) return;
+    this.#client.close(code, reason);
     if (hungUp(code)) await this.#end(NORMAL, "the client hung up");
     else this.#cut();
-  }
-
-  /** @param {WebSocket} socket */
-  #failed(socket) {
-    this.#sockets.delete(socket);
-    if (this.#client.is(socket)) this.#cut();
   }
 
   /** Renew the places of the call, or end it: without them, or when its client did not come back. */
@@ -166,11 +157,12 @@ export class CallSession extends DurableObject {
     if (state === null) return;
     if (state.ended !== null) return this.#report(state);
     // The sockets of a call go with the machine that held them, and nobody says so.
-    if (state.cut === null && this.#sockets.size === 0) this.#cut();
+    if (state.cut === null && this.#client.away) this.#cut();
     if (state.cut === null && now >= this.#silentFrom()) {
-      for (const socket of this.#sockets) closed(socket, TRY_LATER, "nothing was heard; resume the call");
+      this.#client.close(TRY_LATER, "nothing was heard; resume the call");
       this.#cut();
     }
+    if (now >= this.#longestUntil(state)) return this.#end(NORMAL, "the call has lasted as long as calls may");
     if (now >= state.until) return this.#end(TRY_LATER, "the place of the call was not renewed in time");
     if (now >= this.#comeBackUntil(state)) return this.#end(NORMAL, "the client did not come back");
     if (now >= state.renew && (await this.#renewed(state)) === "gone") return this.#end(TRY_LATER, "the place of the call is gone");
@@ -199,17 +191,15 @@ export class CallSession extends DurableObject {
    */
   #accept(state) {
     const { 0: client, 1: server } = new WebSocketPair();
-    for (const socket of this.#sockets) closed(socket, GOING_ON_ELSEWHERE, "the call goes on on another socket");
+    this.#client.close(GOING_ON_ELSEWHERE, "the call goes on on another socket");
     // Not by the hibernation API, which takes longer over each frame: while a client is here its upstream is, and nobody sleeps.
     server.accept();
     server.binaryType = "arraybuffer";
     server.addEventListener("message", ({ data }) => this.#heard(server, data));
     server.addEventListener("close", ({ code, reason }) => this.ctx.waitUntil(this.#hungUp(server, code, reason)));
-    server.addEventListener("error", () => this.#failed(server));
-    this.#sockets.add(server);
+    server.addEventListener("error", () => this.ctx.waitUntil(this.#hungUp(server, BROKEN, "")));
     clearTimeout(this.#parking);
     this.#heardAt = Date.now();
-    state.socket += 1;
     state.cut = null;
     this.#save(state);
     this.#client.attach(server);
@@ -220,7 +210,6 @@ export class CallSession extends DurableObject {
   #cut() {
     const state = this.#state;
     if (state === null || state.ended !== null || state.cut !== null) return;
-    this.#client.attach(null);
     state.cut = Date.now();
     this.#save(state);
     this.#parking = setTimeout(() => this.#park(), this.settings.parkSeconds * 1000);
@@ -241,7 +230,7 @@ export class CallSession extends DurableObject {
    */
   async #awake(state) {
     if (this.#upstream !== null) return true;
-    this.#opening ??= this.#open(state).finally(() => (this.#opening = null));
+    this.#opening ??= this.#open(state, false).finally(() => (this.#opening = null));
     if (await this.#opening) return true;
     await this.#end(TRY_LATER, "the vertical does not answer");
     return false;
@@ -251,10 +240,11 @@ export class CallSession extends DurableObject {
    * Open the upstream; whether it answered.
    *
    * @param {CallState} state
+   * @param {boolean} first
    */
-  async #open(state) {
+  async #open(state, first) {
     const upstream = this.#newUpstream(state);
-    if (upstream === null || !(await upstream.open(state.socket === 0))) return false;
+    if (upstream === null || !(await upstream.open(first))) return false;
     if (state.ended !== null) {
       upstream.close();
       return false;
@@ -320,7 +310,7 @@ export class CallSession extends DurableObject {
     this.#park();
     clearTimeout(this.#parking);
     this.#client.send(JSON.stringify({ type: "headroom.ended", reason, counts: this.#counts(state) }));
-    for (const socket of this.#sockets) closed(socket, code, reason);
+    this.#client.close(code, reason);
     await this.#report(state);
   }
 
@@ -335,16 +325,21 @@ export class CallSession extends DurableObject {
   }
 
   /**
-   * Tell gate and pool that the call is over, until they know.
+   * Tell gate and pool that the call is over, until they know, or its places are free long since and the gate has forgotten what the call
+   * reported before: all of it would count again.
    *
    * @param {CallState} state
    */
   async #report(state) {
+    const counts = this.#counts(state);
     try {
-      await released(this.env, state, this.#counts(state));
+      await released(this.env, state, counts);
     } catch (error) {
-      console.error(JSON.stringify({ event: "release failed", call: state.id, error: String(error) }));
-      return this.ctx.storage.setAlarm(Date.now() + this.env.SETTINGS.heartbeatSeconds * 1000);
+      const { heartbeatSeconds, reportedSeconds } = this.env.SETTINGS;
+      const [next, call] = [Date.now() + heartbeatSeconds * 1000, { tenant: state.tenant, call: state.id }];
+      console.error(JSON.stringify({ event: "release failed", ...call, error: String(error) }));
+      if (next < this.#lastAsked(state) + reportedSeconds * 1000) return this.ctx.storage.setAlarm(next);
+      console.error(JSON.stringify({ event: "report lost", ...call, counts }));
     }
     await this.#forget();
   }
@@ -369,7 +364,7 @@ export class CallSession extends DurableObject {
   /** @param {CallState} state */
   async #wakeLater(state) {
     const away = state.cut === null ? this.#silentFrom() : this.#comeBackUntil(state);
-    await this.ctx.storage.setAlarm(Math.min(state.renew, state.until, away));
+    await this.ctx.storage.setAlarm(Math.min(state.renew, state.until, away, this.#longestUntil(state)));
   }
 
   #silentFrom() {
@@ -381,6 +376,11 @@ export class CallSession extends DurableObject {
     return cut === null ? Infinity : cut + this.settings.resumeSeconds * 1000;
   }
 
+  /** @param {CallState} state */
+  #longestUntil({ started, vertical }) {
+    return started + (this.env.SETTINGS.verticals[vertical]?.longestSeconds ?? Infinity) * 1000;
+  }
+
   /**
    * When the call ends at the latest if its places were asked for at `asked`: before they could be given to another.
    *
@@ -388,6 +388,15 @@ export class CallSession extends DurableObject {
    */
   #leaseEnd(asked) {
     return asked + (this.env.SETTINGS.leaseSeconds - this.settings.marginSeconds) * 1000;
+  }
+
+  /**
+   * When its places were last asked for and given.
+   *
+   * @param {CallState} state
+   */
+  #lastAsked({ until }) {
+    return until - this.#leaseEnd(0);
   }
 
   /** @param {SessionCall} call */

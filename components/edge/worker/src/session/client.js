@@ -1,9 +1,11 @@
 import { TRY_LATER, closed } from "./codes.js";
+import { Room } from "./room.js";
 
 /** The client's side: what is sent to it is bounded while it reads slowly, and kept for it, as bounded, while it is away. */
 export class Client {
   /** @type {WebSocket | null} */
   #socket = null;
+  #room = new Room(0);
   /** @type {(string | ArrayBuffer)[]} */
   #held = [];
   #heldBytes = 0;
@@ -18,14 +20,31 @@ export class Client {
     this.cut = cut;
   }
 
-  /** @param {WebSocket | null} socket that is the call's from now on */
+  /** @param {WebSocket} socket that is the call's from now on */
   attach(socket) {
     this.#socket = socket;
+    this.#room = new Room(this.bytes);
   }
 
   /** @param {WebSocket} socket */
   is(socket) {
     return this.#socket === socket;
+  }
+
+  /** Whether nobody is there. */
+  get away() {
+    return this.#socket === null;
+  }
+
+  /**
+   * Let go of whoever is there; what comes from now on is held.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  close(code, reason) {
+    if (this.#socket !== null) closed(this.#socket, code, reason);
+    this.#socket = null;
   }
 
   /**
@@ -45,10 +64,8 @@ export class Client {
   /** @param {string | ArrayBuffer} frame */
   send(frame) {
     const socket = this.#socket;
-    // A runtime that does not tell how much waits lets nobody go: its answer is not a number, and no number is above the bound.
-    if (socket === null || !(socket.bufferedAmount + size(frame) > this.bytes)) return this.#sent(frame);
-    this.#socket = null;
-    closed(socket, TRY_LATER, "too much waits to be read; resume the call");
+    if (socket === null || this.#room.takes(socket, size(frame))) return this.#sent(frame);
+    this.close(TRY_LATER, "too much waits to be read; resume the call");
     this.#hold(frame);
     this.cut();
   }

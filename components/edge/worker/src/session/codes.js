@@ -8,6 +8,7 @@ export const FAILED = 1011;
 export const RESTARTED = 1012;
 export const TRY_LATER = 1013;
 const NO_CODE = 1005;
+export const BROKEN = 1006;
 const LONGEST_REASON = 123;
 
 /**
@@ -26,7 +27,7 @@ export function hungUp(code) {
  */
 export function sendable(code) {
   if (code === NO_CODE) return NORMAL;
-  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999) ? code : RESTARTED;
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== BROKEN) || (code >= 3000 && code <= 4999) ? code : RESTARTED;
 }
 
 /**

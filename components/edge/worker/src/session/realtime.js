@@ -4,6 +4,7 @@ import { FAILED, NORMAL, REFUSED, TRY_LATER, closed } from "./codes.js";
 import { answerOf, identified, responseOf } from "./conversation.js";
 import { audioBytes, complaint, joined, object, parse, text, tokensOf } from "./protocol.js";
 import { TurnTimer } from "./latency.js";
+import { Room } from "./room.js";
 
 const SESSION_EXPIRED = "session_expired";
 const ADDED = new Set(["conversation.item.added", "conversation.item.created", "conversation.item.done"]);
@@ -24,6 +25,7 @@ const ADDED = new Set(["conversation.item.added", "conversation.item.created", "
 export class Realtime {
   /** @type {WebSocket | null} */
   #current = null;
+  #room = new Room(0);
   /** @type {Opened | null} */
   #next = null;
   /** What the client sends while no upstream is there, and that nothing else keeps. @type {string[]} */
@@ -108,7 +110,7 @@ export class Realtime {
   /** @param {string} event */
   #send(event) {
     if (this.#current === null) return;
-    if (this.#current.bufferedAmount + event.length > this.settings.backlogBytes) return this.host.end(TRY_LATER, "the model does not keep up");
+    if (!this.#room.takes(this.#current, event.length)) return this.host.end(TRY_LATER, "the model does not keep up");
     this.#current.send(event);
   }
 
@@ -198,6 +200,7 @@ export class Realtime {
     // What waits in the batch is in what is retold.
     this.#audio.drop();
     this.#current = socket;
+    this.#room = new Room(this.settings.backlogBytes);
     this.#next = null;
     this.#tookOver = Date.now();
     this.#ownUpdates = 0;

@@ -6,7 +6,6 @@ import { counters } from "./latency.js";
  *
  * @typedef {SessionCall & {
  *   token: string,
- *   socket: number,
  *   started: number,
  *   until: number,
  *   renew: number,
@@ -16,9 +15,8 @@ import { counters } from "./latency.js";
  *   latencies: import("./latency.js").Latencies,
  * }} CallState
  *
- * `token` is the digest of the resume token, `socket` the number of the client's last socket; `until` is when the call ends without another
- * renewal, `renew` when that is due, `cut` since when no client is there, `ended` since when the call is over and not yet reported; `session`
- * is what the client configured.
+ * `token` is the digest of the resume token; `until` is when the call ends without another renewal, `renew` when that is due, `cut` since
+ * when no client is there, `ended` since when the call is over and not yet reported; `session` is what the client configured.
  */
 
 const TABLES = [

@@ -1,6 +1,7 @@
 import { Batch, concatenated } from "./batch.js";
 import { size } from "./client.js";
 import { FAILED, NORMAL, TRY_LATER, closed } from "./codes.js";
+import { Room } from "./room.js";
 
 /**
  * A vertical's own service, behind the tunnel: frames pass as they are.
@@ -12,6 +13,7 @@ import { FAILED, NORMAL, TRY_LATER, closed } from "./codes.js";
 export class Service {
   /** @type {WebSocket | null} */
   #socket = null;
+  #room;
   /** @type {Batch<ArrayBuffer>} */
   #audio;
 
@@ -24,6 +26,7 @@ export class Service {
     this.connect = connect;
     this.settings = settings;
     this.host = host;
+    this.#room = new Room(settings.backlogBytes);
     this.#audio = new Batch(settings.batchMilliseconds, (frames) => this.#send(concatenated(frames)));
   }
 
@@ -59,7 +62,7 @@ export class Service {
   /** @param {string | ArrayBuffer} frame */
   #send(frame) {
     if (this.#socket === null) return;
-    if (this.#socket.bufferedAmount + size(frame) > this.settings.backlogBytes) return this.host.end(TRY_LATER, "the vertical does not keep up");
+    if (!this.#room.takes(this.#socket, size(frame))) return this.host.end(TRY_LATER, "the vertical does not keep up");
     this.#socket.send(frame);
   }
 
