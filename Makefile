@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
-.PHONY: help setup up deliver drift forecast forecast-pull-request lint-workflows manifests review review-post window edge synth-check test test-calibrate test-cluster test-edge test-long test-parts test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
+.PHONY: help setup up deliver drift forecast forecast-pull-request gate-proof lint-workflows manifests report review review-post review-picture window edge synth-check test test-calibrate test-cluster test-edge test-long test-parts test-warehouse check bench bench-warehouse golden lock schema cluster-up cluster-down cluster-status clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' Makefile
@@ -18,11 +18,14 @@ synth-check: setup ## the gate on every environment that is deployed, a line a v
 	@status=0; for environment in local dev staging prod; do $(BIN)/headroom synth --check --quiet $$environment || status=$$?; done; exit $$status
 
 # Minutes each, and with a target of their own.
-LONG := tests/conformance tests/engine/test_changes_on_engine.py tests/engine/test_deliver.py tests/engine/test_edge.py tests/review/test_review_on_engine.py
+LONG := tests/conformance tests/engine/test_changes_on_engine.py tests/engine/test_deliver.py tests/engine/test_edge.py tests/engine/test_rules_on_engine.py tests/foreign/test_shop_on_engine.py tests/review/test_review_on_engine.py
 APART := $(LONG) tests/cluster tests/parts tests/warehouse tests/calibrate_long tests/edge
 
 test: setup ## the tests, but for those that the other targets run
 	@$(BIN)/python -m pytest tests $(APART:%=--ignore %) -n 2 $(PYTEST)
+
+gate-proof: setup ## every leaf of every accepted stack, changed: what harms is refused, what does not is not (minutes)
+	@$(BIN)/python -m tests.gate_proof
 
 test-long: setup ## the tests of whole reviews and deliveries on the engine, and of conformance
 	@$(BIN)/python -m pytest $(LONG) -n 2 $(PYTEST)
@@ -81,8 +84,15 @@ review: setup ## what the change on this branch does to ENVS, against BASE: buil
 review-post: setup ## that review as the pull request's comment (GITHUB_TOKEN, GITHUB_REPOSITORY, HEADROOM_PULL_REQUEST)
 	@$(BIN)/headroom review --from build/review/review.json --post
 
+review-picture: setup ## the comment in docs/review.md as a pull request shows it: docs/pictures/review.png
+	@$(BIN)/python -m headroom.local.comment_picture docs/review.md docs/pictures/review.png
+
 manifests: setup ## every resource of ENVS as a file, below build/review
 	@for environment in $(ENVS); do $(BIN)/headroom synth $$environment --quiet --out build/review/manifests/$$environment > build/review/$$environment.txt || [ $$? -eq 1 ] || exit 1; done
+
+report: setup ## the report of each of ENVS as a page, below build/review; one that the gate refuses has one too
+	@mkdir -p build/review
+	@for environment in $(ENVS); do $(BIN)/headroom report $$environment --out build/review/report-$$environment.html || [ $$? -eq 1 ] || exit 1; done
 
 # KUBECONFIG_TEXT is a kubeconfig where a job has it as a secret; it is in a file only while the command runs.
 WITH_ACCESS = if [ -n "$$KUBECONFIG_TEXT" ]; then umask 077; KUBECONFIG=$$(mktemp); export KUBECONFIG; trap 'rm -f "$$KUBECONFIG"' EXIT; printf '%s\n' "$$KUBECONFIG_TEXT" > "$$KUBECONFIG"; fi; unset KUBECONFIG_TEXT

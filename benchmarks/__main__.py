@@ -10,7 +10,7 @@ from importlib import import_module
 from benchmarks.measure import ROOT
 from benchmarks.result import Result, table
 
-KEYS = ("sweep", "erlang_c", "mmpp", "des", "regret", "forecast", "packing", "plan", "edge", "queue")
+KEYS = ("sweep", "erlang_c", "mmpp", "des", "regret", "forecast", "packing", "plan", "preview", "edge", "queue")
 
 
 def main(arguments: Sequence[str]) -> int:

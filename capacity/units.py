@@ -105,28 +105,6 @@ def format_cores(cores: float) -> str:
     return str(int(cores)) if float(cores).is_integer() else f"{round(cores * 1000)}m"
 
 
-def parse_kubernetes_quantity(text: str | float) -> float:
-    """Return the number behind a Kubernetes quantity (memory in bytes, processor time in cores, counts).
-
-    The syntax is Kubernetes' own (decimal suffixes n to E, binary suffixes Ki to Ei): rendered manifests are read with
-    it, not with the spec's stricter readers.
-
-    >>> parse_kubernetes_quantity("16Gi"), parse_kubernetes_quantity("120M"), parse_kubernetes_quantity("250m")
-    (17179869184.0, 120000000.0, 0.25)
-    """
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        return float(text)
-    match = re.fullmatch(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?", str(text))
-    if match is None:
-        raise UnknownUnit(f"{text!r} is not a Kubernetes quantity")
-    unit = match["unit"] or ""
-    if unit[:1] in ("e", "E") and len(unit) > 1 and unit != "Ei":
-        return float(match["number"]) * 10.0 ** int(unit[1:])
-    decimal = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-    binary = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
-    return float(match["number"]) * (decimal[unit] if unit in decimal else binary[unit])
-
-
 def _read(text: Any, units: dict[str, Any], expected: str) -> tuple[float, float]:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise UnknownUnit(f"expected {expected}, got {text!r}")

@@ -1,5 +1,7 @@
 """The one component class: it registers what was rendered and judged, and renders nothing itself."""
 
+import asyncio
+from collections.abc import Awaitable
 from importlib.metadata import version
 from typing import Any
 
@@ -34,7 +36,7 @@ def register(blueprint: Blueprint) -> dict[str, pulumi.Resource]:
 
 
 def _registered(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> pulumi.Resource:
-    options = _options(rendered, made)
+    options = _options(rendered, blueprint, made)
     if rendered.is_component:
         return Component(rendered, options)
     inputs = {key: _resolved(value, made) for key, value in rendered.props.items()}
@@ -45,14 +47,14 @@ def _registered(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi
     return pulumi.CustomResource(rendered.type, rendered.name, dict.fromkeys(outputs) | inputs, options)
 
 
-def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
+def _options(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Resource]) -> pulumi.ResourceOptions:
     package = rendered.type.removeprefix(PROVIDERS).partition(":")[0]
     provider = made[rendered.options.provider] if rendered.options.provider else None
     if provider is not None and not isinstance(provider, pulumi.ProviderResource):
         raise TypeError(f"{rendered.name}: its provider {rendered.options.provider} is no provider")
     return pulumi.ResourceOptions(
         parent=made[rendered.parent] if rendered.parent else None,
-        depends_on=[made[name] for name in rendered.after],
+        depends_on=[_standing(made[name], blueprint[name].options.pause) for name in rendered.after],
         ignore_changes=list(rendered.options.ignore_changes),
         protect=rendered.options.protect or None,
         aliases=list(rendered.options.aliases) or None,
@@ -60,6 +62,19 @@ def _options(rendered: Rendered, made: dict[str, pulumi.Resource]) -> pulumi.Res
         additional_secret_outputs=list(rendered.options.secret_outputs) or None,
         version=None if rendered.is_component else version(f"pulumi-{package}"),
     )
+
+
+def _standing(resource: pulumi.Resource, pause: float) -> "pulumi.Resource | Awaitable[pulumi.Resource]":
+    """Return a resource for those who come after it, once its pause is over; a preview has nothing to wait for."""
+    if pause == 0 or pulumi.runtime.is_dry_run():
+        return resource
+
+    async def paused() -> pulumi.Resource:
+        await resource.urn.future()
+        await asyncio.sleep(pause)
+        return resource
+
+    return paused()
 
 
 def _resolved(value: Any, made: dict[str, pulumi.Resource]) -> Any:

@@ -1,21 +1,39 @@
 """What scales a workload: a HorizontalPodAutoscaler, or KEDA's ScaledObject. Both answer the same questions."""
 
+from dataclasses import dataclass
+
 from policies.scaled_object import SCALED_OBJECT, cron_schedule, sessions_target
 from policies.schedule import Schedule, schedule_of
-from policies.stack import Resource, Unreadable, field, identity
+from policies.stack import Identity, Resource, Unreadable, field, identity
 
 HORIZONTAL = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 AUTOSCALERS = (HORIZONTAL, SCALED_OBJECT)
 _METRIC = "active_sessions_per_pod"
 
 
+@dataclass(frozen=True)
+class Target:
+    """What a cluster knows a workload by."""
+
+    kind: str
+    identity: Identity
+
+
+def target_of(autoscaler: Resource) -> Target:
+    """Return what an autoscaler scales: something of its own namespace."""
+    named = field(autoscaler, "spec.scaleTargetRef")
+    namespace = field(autoscaler, "metadata.namespace").text()
+    return Target(named["kind"].text(), Identity(namespace, named["name"].text()))
+
+
+def as_target(workload: Resource) -> Target:
+    """Return what an autoscaler that scales a workload names."""
+    return Target(workload.type.rpartition(":")[2], identity(workload))
+
+
 def scales(autoscaler: Resource, workload: Resource) -> bool:
     """Return whether an autoscaler names a workload as its target."""
-    target = field(autoscaler, "spec.scaleTargetRef")
-    if target["kind"].text() != workload.type.rpartition(":")[2]:
-        return False
-    names = identity(workload)
-    return identity(autoscaler).namespace == names.namespace and target["name"].text() == names.name
+    return target_of(autoscaler) == as_target(workload)
 
 
 def maximum_field(autoscaler: Resource) -> str:
@@ -41,6 +59,7 @@ def scaling_target(autoscaler: Resource, vertical: str) -> float:
         metric["pods"]["target"]
         for metric in field(autoscaler, "spec.metrics").items()
         if metric["type"].text() == "Pods" and metric["pods"]["metric"]["name"].text() == _METRIC
+        if metric["pods"]["metric"].get("selector") is None
     ]
     if len(found) != 1 or found[0]["type"].text() != "AverageValue":
         raise Unreadable(

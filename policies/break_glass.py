@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from policies.reasons import LEAST, says_why
+
 LONGEST = timedelta(hours=24)
-_LEAST_REASON = 10
 REASON, UNTIL = "HEADROOM_BREAK_GLASS_REASON", "HEADROOM_BREAK_GLASS_UNTIL"
 """The program's environment; the policy pack has both in its configuration."""
 
@@ -35,8 +36,8 @@ def break_glass(reason: str | None, until: str | None, moment: datetime) -> Brea
         end = datetime.fromisoformat(until or "")
     except (TypeError, ValueError):
         return Intact("it needs an end such as 2026-11-02T04:00:00+00:00")
-    if not isinstance(reason, str) or len(reason.strip()) < _LEAST_REASON:
-        return Intact(f"it needs a reason of at least {_LEAST_REASON} characters")
+    if not isinstance(reason, str) or not says_why(reason):
+        return Intact(f"it needs a reason of at least {LEAST} characters")
     fault = _fault(end, moment)
     return BreakGlass(reason.strip(), end) if fault is None else Intact(fault)
 

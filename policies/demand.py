@@ -27,6 +27,10 @@ class Demand:
         names = self.lock.verticals if verticals is None else verticals
         return sum(required(self.lock, self._load(name), day, self.kept) for name in names)
 
+    def starts_per_second(self, day: date) -> float:
+        """Return the calls that start in a second on average while all required sessions stand (Little's law)."""
+        return sum(self.sessions(day, [name]) / self.mean_call(name) for name in self.lock.verticals)
+
     def busiest_second(self, day: date) -> float:
         """Return the calls that start in a second which hardly one in a thousand surpasses.
 

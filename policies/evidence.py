@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from policies.adoption import Adoption, adoption_path, read_adoption
 from policies.break_glass import BreakGlass, Intact
 from policies.documents import WrongDocument
 from policies.floors import Floors, read_floors
@@ -35,6 +36,8 @@ class Context:
     as_of: date | Unusable
     glass: BreakGlass | Intact | None = None
     """Whether somebody broke the glass."""
+    adoption: Adoption | Unusable | None = None
+    """What the stack already broke when the gate came to it; None where it has no adoption plan."""
 
 
 def usable(evidence: Evidence | Unusable) -> Evidence:
@@ -45,14 +48,24 @@ def usable(evidence: Evidence | Unusable) -> Evidence:
 
 
 def load_context(
-    lock: Path | None, floors: Path | None, as_of: date | str | None, glass: BreakGlass | Intact | None = None
+    lock: Path | None,
+    floors: Path | None,
+    as_of: date | str | None,
+    glass: BreakGlass | Intact | None = None,
+    *,
+    adoption: Path | None = None,
 ) -> Context:
-    """Return the evidence behind two files and a day; what is missing or wrong becomes `Unusable`, never an exception."""
+    """Return the evidence behind files and a day; what is missing or wrong becomes `Unusable`, never an exception.
+
+    An adoption plan need not be there. It stands beside the lock, unless another file is given.
+    """
+    plan = adoption or (None if lock is None else adoption_path(lock))
     return Context(
         lock=_file(lock, "forecast lock", read_lock, "give the path of the environment's forecast lock"),
         floors=_file(floors, "floors", read_floors, "give the path of the organisation's floors file"),
         as_of=_day(as_of),
         glass=glass,
+        adoption=_file(plan, "adoption plan", read_adoption, "correct it") if plan is not None and plan.exists() else None,
     )
 
 

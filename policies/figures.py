@@ -46,6 +46,21 @@ def poisson_quantile(mean: float, share: float = 0.999) -> int:
     return number
 
 
+def waiting_share(erlangs: float, servers: int, times: float) -> float:
+    """Return the share of calls that waits longer than so many mean holding times for one of some servers (Erlang C).
+
+    >>> round(waiting_share(2.0, 3, 0.0), 4), waiting_share(3.0, 3, 9.0)
+    (0.4444, 1.0)
+    """
+    if erlangs >= servers:
+        return 1.0
+    blocked = 1.0
+    for number in range(1, servers + 1):
+        blocked = erlangs * blocked / (number + erlangs * blocked)
+    waits = servers * blocked / (servers - erlangs * (1 - blocked))
+    return waits * math.exp(-(servers - erlangs) * times)
+
+
 def count(value: float) -> str:
     """Return a count as people read it.
 

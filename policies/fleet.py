@@ -1,8 +1,9 @@
 """The live Deployments of a stack, what scales them, and the sessions that one pod can hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.autoscaler import AUTOSCALERS, maximum_replicas, scales
+from policies.autoscaler import AUTOSCALERS, Target, as_target, maximum_replicas, target_of
 from policies.figures import whole
 from policies.floors import Floors, SessionCost
 from policies.lock import Load, Lock
@@ -52,6 +53,10 @@ class Ceiling:
 
 def live_deployments(stack: Stack) -> tuple[Live, ...]:
     """Return the Deployments of a live kind, each with its autoscaler."""
+    return stack.once(_live_deployments)
+
+
+def _live_deployments(stack: Stack) -> tuple[Live, ...]:
     found = []
     for deployment in stack.of_type(DEPLOYMENT):
         kind = optional_annotation(deployment, "kind")
@@ -62,11 +67,18 @@ def live_deployments(stack: Stack) -> tuple[Live, ...]:
 
 def autoscaler_of(stack: Stack, workload: Resource) -> Resource | None:
     """Return the autoscaler that scales a workload, or None; two of them are `Unreadable`: they would fight."""
-    found = [scaler for scaler in stack.of_type(*AUTOSCALERS) if scales(scaler, workload)]
+    found = stack.once(_autoscalers).get(as_target(workload), ())
     if len(found) > 1:
         names = " and ".join(sorted(scaler.name for scaler in found))
         raise Unreadable(workload.name, f"{names} both scale it", "keep one autoscaler")
     return found[0] if found else None
+
+
+def _autoscalers(stack: Stack) -> Mapping[Target, list[Resource]]:
+    found: dict[Target, list[Resource]] = {}
+    for scaler in stack.of_type(*AUTOSCALERS):
+        found.setdefault(target_of(scaler), []).append(scaler)
+    return found
 
 
 def maximum_pods(workload: Resource, autoscaler: Resource | None) -> int:

@@ -48,6 +48,8 @@ class Floors:
     """Whether a limit may be one that nobody saw."""
     longest_waiver_days: int | None = None
     """How long a waiver may last from the day of the judgement on."""
+    longest_adoption_days: int | None = None
+    """How long an adoption plan may last from the day of its record on."""
     maximum_first_token_seconds: float | None = None
     maximum_first_audio_seconds: float | None = None
     """What a latency budget may be at most; None: whatever it claims."""
@@ -130,6 +132,7 @@ _OPTIONAL: Mapping[str, Callable[[Any, str], Any]] = {
     "maximum_limit_age_days": _days,
     "assumed_limits": _flag,
     "longest_waiver_days": _days,
+    "longest_adoption_days": _days,
     "maximum_first_token_seconds": _seconds,
     "maximum_first_audio_seconds": _seconds,
     "minimum_losses": _losses,

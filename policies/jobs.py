@@ -1,6 +1,6 @@
 """The job queue of a vertical: what its server and its workers are configured by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ def jobs_of(stack: Stack, server: Resource) -> Jobs:
         concurrency = documents.integer(worker.get("concurrency"), "worker.concurrency", 1)
     except WrongDocument as error:
         raise WrongField(settings.resource.name, settings.path, "the settings of a queue", why=str(error)) from None
-    caps = [cap, *(place.count(at_least=1) for place in _caps(stack, vertical)), *_gateway_caps(stack, vertical)]
+    caps = [cap, *(place.count(at_least=1) for place in stack.once(_caps).get(vertical, ())), *_gateway_caps(stack, vertical)]
     return Jobs(server, vertical, settings, max(caps), retained, concurrency, configuration(stack, server, "redis.conf"))
 
 
@@ -117,13 +117,16 @@ def _gateway_caps(stack: Stack, vertical: str) -> Iterator[int]:
                         raise WrongField(gateway.name, path, "the settings of a queue's gateway", why=str(error)) from None
 
 
-def _caps(stack: Stack, vertical: str) -> Iterator[Place]:
+def _caps(stack: Stack) -> Mapping[str, list[Place]]:
+    """Return the caps that the pods of each vertical refuse at."""
+    found: dict[str, list[Place]] = {}
     for workload in stack.of_type(*POD_SPECS):
         owner = optional_annotation(workload, "vertical")
-        if owner is None or owner.text() != vertical:
+        if owner is None:
             continue
         for container in pod_of(workload)["containers"].items():
             variables = container.get("env")
             for one in [] if variables is None else variables.items():
                 if one["name"].text() == _CAP:
-                    yield one["value"]
+                    found.setdefault(owner.text(), []).append(one["value"])
+    return found

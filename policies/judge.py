@@ -1,9 +1,12 @@
 """The verdict on a stack: every rule, every time."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from policies.changes import NOTHING, Changes
 from policies.evidence import Context
+from policies.ratchet import ratchet
 from policies.rule import Rule, run_rule
 from policies.rules import (
     alerts,
@@ -13,9 +16,12 @@ from policies.rules import (
     changing,
     claims,
     costs,
+    door,
     drain,
     edge,
     forecast,
+    free,
+    gone,
     gpus,
     images,
     isolation,
@@ -24,11 +30,14 @@ from policies.rules import (
     limits,
     losses,
     model,
+    node_files,
     nodes,
     plan,
     prescale,
     queues,
+    reach,
     scaling,
+    serving,
     sessions,
     tunnels,
     turn,
@@ -36,17 +45,17 @@ from policies.rules import (
     workloads,
 )
 from policies.stack import Stack
-from policies.verdict import Verdict
+from policies.verdict import Verdict, Violation
 from policies.waivers import split
 
 
 def all_rules() -> tuple[Rule, ...]:
     """Return every rule, in the order in which they are shown."""
     evidence = (plan, claims, forecast, costs, limits)
-    pods = (sessions, arrivals, scaling, prescale, drain)
-    machines = (nodes, losses, gpus)
-    parts = (model, carriers, turn, bus, queues, tunnels, edge, latency, lead_times)
-    whole = (alerts, images, isolation, workloads)
+    pods = (sessions, arrivals, scaling, prescale, drain, gone)
+    machines = (nodes, node_files, losses, gpus)
+    parts = (model, serving, carriers, turn, bus, queues, tunnels, edge, latency, lead_times)
+    whole = (reach, alerts, images, isolation, door, free, workloads)
     found = tuple(rule for family in (*evidence, *pods, *machines, *parts, *whole) for rule in family.RULES)
     return (*found, *waiving.waiving_rules(rule_names))
 
@@ -59,17 +68,26 @@ def rule_names() -> frozenset[str]:
 
 def judge(stack: Stack, context: Context) -> Verdict:
     """Return the verdict of all rules on a stack."""
-    rules = all_rules()
-    return _verdict(rules, stack, context)
+    return judge_by(all_rules(), stack, context)
 
 
 def judge_changes(changes: Changes, moment: datetime, context: Context) -> Verdict:
     """Return the verdict of the rules on a change, at a moment that knows its zone."""
     stack = Stack(tuple(change.after for change in changes.each if change.after is not None))
-    return _verdict(changing.change_rules(changes, moment), stack, context)
+    return judge_by(changing.change_rules(changes, moment), stack, context)
 
 
-def _verdict(rules: tuple[Rule, ...], stack: Stack, context: Context) -> Verdict:
-    found = tuple(violation for rule in rules for violation in run_rule(rule, stack, context))
-    violations, waived = split(found, stack, context, rule_names())
-    return Verdict(violations, tuple(rule.name for rule in rules), waived)
+def judge_by(rules: Sequence[Rule], stack: Stack, context: Context) -> Verdict:
+    """Return the verdict of some rules on a stack: what waivers and an adoption plan hold is let through, and shown."""
+    violations, waived = split(_found(rules, stack, context), stack, context, rule_names())
+    broken = {violation.rule for violation in violations}
+
+    def on(day: date) -> tuple[Violation, ...]:
+        return _found([rule for rule in rules if rule.name in broken], stack, replace(context, as_of=day))
+
+    violations, adopted = ratchet(violations, context, on)
+    return Verdict(violations, tuple(rule.name for rule in rules), (*waived, *adopted))
+
+
+def _found(rules: Sequence[Rule], stack: Stack, context: Context) -> tuple[Violation, ...]:
+    return tuple(violation for rule in rules for violation in run_rule(rule, stack, context))

@@ -23,6 +23,8 @@ class Finding:
     required: float | None = None
     provided: float | None = None
     unit: str = ""
+    unread: bool = False
+    """Whether the rule could not read what it needs."""
 
 
 Check = Callable[[Stack, Context], Iterator[Finding]]
@@ -52,7 +54,16 @@ def run_rule(rule: Rule, stack: Stack, context: Context) -> tuple[Violation, ...
     """
     findings = _guarded(rule.name, lambda: rule.check(stack, context))
     violations = {
-        Violation(rule.name, found.resource, found.required, found.provided, found.unit, found.message, found.remedy)
+        Violation(
+            rule.name,
+            found.resource,
+            found.required,
+            found.provided,
+            found.unit,
+            found.message,
+            found.remedy,
+            unread=found.unread,
+        )
         for found in findings
     }
     return tuple(sorted(violations, key=lambda violation: (violation.resource, violation.message)))
@@ -70,9 +81,9 @@ def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[F
     try:
         yield from check()
     except Unreadable as problem:
-        yield Finding(problem.resource, problem.message, problem.remedy)
+        yield Finding(problem.resource, problem.message, problem.remedy, unread=True)
     except Exception as error:  # noqa: BLE001 a rule that fails must refuse, whatever it failed of
         # Neither the exception's text nor the values around it: a policy sees secrets in plain text.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
-        yield Finding(subject, f"could not be judged: {where}", "report this defect of the gate")
+        yield Finding(subject, f"could not be judged: {where}", "report this defect of the gate", unread=True)

@@ -1,13 +1,20 @@
 """The resources of a stack as plain values, and a reader that never takes an unknown for a value."""
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final, TypeVar
 
-from capacity.units import UnknownUnit, parse_kubernetes_quantity
 from policies.documents import LARGEST
+from policies.quantities import quantity
+
+Read = TypeVar("Read")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DIGITS = re.compile(r"[0-9]+(\.0+)?")
 
 
 class Unknown(Enum):
@@ -36,7 +43,26 @@ class Stack:
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Yield the resources of some types."""
-        return (resource for resource in self.resources if resource.type in types)
+        return chain.from_iterable(self._by_type.get(each, ()) for each in types)
+
+    def once(self, read: "Callable[..., Read]", *of: Hashable) -> Read:
+        """Return `read(stack, *of)`, read the first time only: rules ask the same of each resource. What raises is read again."""
+        key = (read, *of)
+        if key not in self._known:
+            self._known[key] = read(self, *of)
+        known: Read = self._known[key]
+        return known
+
+    @cached_property
+    def _known(self) -> dict[Hashable, Any]:
+        return {}
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.type, []).append(resource)
+        return found
 
     def the_one(self, type_token: str) -> Resource:
         """Return the only resource of a type; none or several is `Unreadable`."""
@@ -122,10 +148,14 @@ class Place:
         return self.value
 
     def number(self) -> float:
-        """Return a number from zero to `LARGEST`, also where it is written as text (annotations hold only text)."""
+        """Return a number from zero to `LARGEST`, also where it is written as text (annotations hold only text).
+
+        Python reads more as a number (1_000, digits of other scripts) than whoever else reads the text.
+        """
         try:
-            number = math.nan if isinstance(self.value, bool) else float(self.value)
-        except (TypeError, ValueError):
+            plain = not isinstance(self.value, bool) and (not isinstance(self.value, str) or _NUMBER.fullmatch(self.value))
+            number = float(self.value) if plain else math.nan
+        except TypeError:
             number = math.nan
         if not 0 <= number <= LARGEST:
             raise WrongField(self.resource.name, self.path, "a number of at least 0 (and at most 10^15)")
@@ -134,7 +164,7 @@ class Place:
     def count(self, at_least: int = 0) -> int:
         """Return a whole number."""
         try:
-            number = self.number()
+            number = -1.0 if isinstance(self.value, str) and not _DIGITS.fullmatch(self.value) else self.number()
         except WrongField:
             number = -1.0
         if not number.is_integer() or number < at_least:
@@ -145,8 +175,8 @@ class Place:
         """Return the number behind a Kubernetes quantity."""
         if isinstance(self.value, str | int | float) and not isinstance(self.value, bool):
             try:
-                number = parse_kubernetes_quantity(self.value)
-            except (UnknownUnit, OverflowError):
+                number = quantity(self.value)
+            except (ValueError, OverflowError):
                 number = math.nan
             if 0 <= number <= LARGEST:
                 return number
@@ -212,9 +242,16 @@ def identity(resource: Resource) -> Identity:
 
 def find_object(stack: Stack, type_token: str, wanted: Identity) -> Resource | None:
     """Return the Kubernetes object of a type, namespace and name, or None; two of them are `Unreadable`."""
-    found = [resource for resource in stack.of_type(type_token) if identity(resource) == wanted]
+    found = stack.once(_objects, type_token).get(wanted, ())
     if len(found) > 1:
         raise Unreadable(
             found[0].name, f"the stack declares {wanted.namespace}/{wanted.name} {len(found)} times", "declare it once"
         )
     return found[0] if found else None
+
+
+def _objects(stack: Stack, type_token: str) -> Mapping[Identity, list[Resource]]:
+    found: dict[Identity, list[Resource]] = {}
+    for resource in stack.of_type(type_token):
+        found.setdefault(identity(resource), []).append(resource)
+    return found

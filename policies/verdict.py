@@ -21,6 +21,8 @@ class Violation:
     remedy: str
     """The smallest change that cures it."""
     level: str = "mandatory"
+    unread: bool = False
+    """Whether the rule could not read what it needs: how much falls short behind that nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def render_violation(violation: Violation) -> str:
 def violation_json(violation: Violation) -> dict[str, Any]:
     """Return a violation as JSON values; its figures are counts, so they are rounded to whole numbers."""
     fields = asdict(violation)
+    del fields["unread"]
     for key in ("required", "provided"):
         if fields[key] is not None:
             fields[key] = round(fields[key])

@@ -10,6 +10,7 @@ from policies.break_glass import BreakGlass
 from policies.documents import WrongDocument
 from policies.evidence import Context, usable
 from policies.margins import ROOT
+from policies.reasons import LEAST, says_why
 from policies.stack import Place, Stack, WrongField, optional
 from policies.verdict import Violation
 
@@ -37,6 +38,8 @@ class Waived:
     violation: Violation
     waiver: Waiver
     days_left: int
+    adopted: bool = False
+    """Whether it is an adoption plan that holds it."""
 
 
 def waivers_of(stack: Stack) -> tuple[Waiver, ...]:
@@ -57,6 +60,8 @@ def fault(waiver: Waiver, rules: Collection[str], as_of: date, longest: int) -> 
         return f"there is no rule {waiver.rule}"
     if waiver.rule in NEVER:
         return f"{waiver.rule} cannot be waived"
+    if not says_why(waiver.reason):
+        return f"it needs a reason of at least {LEAST} characters"
     if waiver.until < as_of:
         return f"it ended on {waiver.until}"
     if waiver.until > as_of + timedelta(days=longest):

@@ -1,6 +1,7 @@
 """Workloads by their kind, and the files that their pods are configured by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import yaml
 
@@ -25,10 +26,17 @@ CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
 def of_kind(stack: Stack, *kinds: str) -> Iterator[Resource]:
     """Yield the workloads whose headroom.dev/kind is one of some."""
+    found = stack.once(_by_kind)
+    return chain.from_iterable(found.get(kind, ()) for kind in kinds)
+
+
+def _by_kind(stack: Stack) -> Mapping[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
     for resource in stack.of_type(*POD_SPECS):
         kind = optional_annotation(resource, "kind")
-        if kind is not None and kind.text() in kinds:
-            yield resource
+        if kind is not None:
+            found.setdefault(kind.text(), []).append(resource)
+    return found
 
 
 def pod_of(workload: Resource) -> Place:

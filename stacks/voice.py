@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from capacity import CapacityPlan
 from components.bus.render import bus_resources
 from components.carrier.render import carrier_resources
+from components.door.render import behind_door
 from components.edge.render import edge_resources
 from components.gateway.render import gateway_resources
 from components.gpu.render import gpu_resources, model_addresses
@@ -29,34 +30,33 @@ if TYPE_CHECKING:
 
 def render(plan: CapacityPlan) -> Blueprint:
     """Return every resource of an environment."""
-    return Blueprint(
-        (
-            *cluster_provider(plan),
-            root_resource(plan),
-            *plan_resources(plan, parent=ROOT),
-            *sold_resources(plan, parent=ROOT),
-            *storage_resources(plan.stack.storage, parent=ROOT),
-            *model_resources(plan.model, parent=ROOT),
-            *carrier_resources(plan.stack.carrier, parent=ROOT),
-            *latency_resources(plan.stack.latency, parent=ROOT),
-            *node_resources(plan, parent=ROOT),
-            *gpu_resources(plan, parent=ROOT),
-            *(
-                resource
-                for vertical in plan.verticals
-                for resource in vertical_resources(vertical, surroundings(plan, vertical), parent=ROOT)
-            ),
-            *placeholder_resources(plan, parent=ROOT),
-            *queue_resources(plan, parent=ROOT),
-            *callback_resources(plan, parent=ROOT),
-            *bus_resources(plan, parent=ROOT),
-            *turn_resources(plan, parent=ROOT),
-            *tools_resources(plan, parent=ROOT),
-            *gateway_resources(plan, model_addresses(plan), parent=ROOT),
-            *edge_resources(plan, parent=ROOT),
-            *observability_resources(plan, parent=ROOT),
-        )
+    resources = (
+        *cluster_provider(plan),
+        root_resource(plan),
+        *plan_resources(plan, parent=ROOT),
+        *sold_resources(plan, parent=ROOT),
+        *storage_resources(plan.stack.storage, parent=ROOT),
+        *model_resources(plan.model, parent=ROOT),
+        *carrier_resources(plan.stack.carrier, parent=ROOT),
+        *latency_resources(plan.stack.latency, parent=ROOT),
+        *node_resources(plan, parent=ROOT),
+        *gpu_resources(plan, parent=ROOT),
+        *(
+            resource
+            for vertical in plan.verticals
+            for resource in vertical_resources(vertical, surroundings(plan, vertical), parent=ROOT)
+        ),
+        *placeholder_resources(plan, parent=ROOT),
+        *queue_resources(plan, parent=ROOT),
+        *callback_resources(plan, parent=ROOT),
+        *bus_resources(plan, parent=ROOT),
+        *turn_resources(plan, parent=ROOT),
+        *tools_resources(plan, parent=ROOT),
+        *gateway_resources(plan, model_addresses(plan), parent=ROOT),
+        *edge_resources(plan, parent=ROOT),
+        *observability_resources(plan, parent=ROOT),
     )
+    return Blueprint(tuple(behind_door(resources, plan, parent=ROOT)))
 
 
 def deploy(blueprint: Blueprint) -> "dict[str, pulumi.Resource]":

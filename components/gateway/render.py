@@ -7,6 +7,7 @@ from capacity.plan import CapacityPlan
 from capacity.sizing.gateway import GatewaySection
 from capacity.spec import SoldPlan
 from components.address import Address
+from components.kubernetes import claimed
 from components.network import verticals
 from components.serving import Serving, served_by, serving_resources
 from headroom.blueprint import Rendered, canonical_json
@@ -52,6 +53,7 @@ def gateway_resources(plan: CapacityPlan, models: Mapping[str, Address], *, pare
         },
         ingress=[verticals(gateway.port)],
         egress=[address.peer for address in models.values()],
+        claims=claimed(survive=gateway.survive),
         files={
             "plans.json": canonical_json(limits),
             "models.json": canonical_json({name: address.url for name, address in models.items()}),

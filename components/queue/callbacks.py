@@ -7,7 +7,7 @@ from capacity.plan import CapacityPlan, QueuePlan
 from capacity.sizing.queue import Queue
 from capacity.sizing.queue_gateway import QueueGatewaySection
 from components.address import Address
-from components.kubernetes import DOMAIN, HEALTH_DATA
+from components.kubernetes import DOMAIN, HEALTH_DATA, claimed
 from components.network import EDGE_NAMESPACE, in_namespace
 from components.queue.config import PORT, bullmq_settings
 from components.queue.render import CLIENT, queue_host, queue_namespace
@@ -102,6 +102,7 @@ def _gateway(
         ingress=[in_namespace(EDGE_NAMESPACE, gateway.port)],
         egress=[in_namespace(queue_namespace(vertical.name), PORT)],
         space_labels={CLIENT: vertical.name, **({HEALTH_DATA: vertical.name} if vertical.spec.phi else {})},
+        claims=claimed(queue=vertical.name, survive=gateway.survive, per_second=gateway.per_second),
         # Prometheus gives its figures of the queue to that vertical.
         more_labels={f"{DOMAIN}/vertical": vertical.name},
     )

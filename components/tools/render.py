@@ -5,6 +5,7 @@ import math
 from capacity.plan import CapacityPlan
 from capacity.sizing.tools import ExecutorsSection
 from components.address import Address
+from components.kubernetes import claimed
 from components.network import WORLD, verticals
 from components.serving import Serving, served_by, serving_resources
 from headroom.blueprint import Rendered
@@ -36,5 +37,11 @@ def tools_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
         },
         ingress=[verticals(tools.port)],
         egress=[WORLD],
+        claims=claimed(
+            survive=tools.survive,
+            calls_per_session=tools.calls_per_session,
+            call_seconds=tools.service,
+            service_level=tools.service_level,
+        ),
     )
     return [Rendered("headroom:tools:Executors", NAME, claims, parent=parent), *serving_resources(part)]

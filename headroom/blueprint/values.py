@@ -43,6 +43,8 @@ class Options:
     provider: str | None = None
     secret_outputs: tuple[str, ...] = ()
     """Outputs that are kept secret, whatever the provider says of them."""
+    pause: float = 0.0
+    """Seconds that what comes after it waits once it is there: for servers that hear of it a little later."""
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 import contextlib
 import io
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headroom.cli.console import BAD_INPUT, FINE, REFUSED, TOOL_FAILED, Settings, errors_as_exit_codes, stop
+from headroom.cli.console import BAD_INPUT, FINE, REFUSED, Settings, errors_as_exit_codes, stop
 from headroom.cli.plan import Environment
 
 if TYPE_CHECKING:
-    from headroom.engine.run import Operation
     from headroom.engine.windows import InPeak
 
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="A moment such as 2026-11-02T09:30-05:00, instead of now.")]
@@ -52,8 +49,8 @@ def deliver(
 ) -> None:
     """Bring environments to this commit's plan, one after another, and stop at the first that refuses.
 
-    Each is previewed and judged, and applied only where the stack's state is still the one that was previewed; never in a peak
-    that its forecast lock declares. Ends as `headroom up` of the environment at which it stopped.
+    Each is applied as `headroom up` does it, but never in a peak that its forecast lock declares. Ends as the `up` of the
+    environment at which it stopped.
     """
     settings: Settings = context.obj
     moment = _moment(at)
@@ -97,12 +94,12 @@ def drift(
 
 def _drifted(name: str, settings: Settings) -> dict[str, str]:
     """Return what an `up` would do to each resource, but for those that it would leave."""
-    from headroom.cli.run import staged
+    from headroom.cli.run import engine_failures, staged
     from headroom.engine.run import ensure_stack, run
     from headroom.local.errors import ToolFailed
 
     stage = staged(name, settings, cluster=False)
-    with _pulumi_failures():
+    with engine_failures(f"drift of {name}"):
         ensure_stack(name, stage.root, stage.environ)
         ended = run("preview", name, stage.root, stage.environ, quiet=True, refresh=True)
     if ended.code != 0:
@@ -111,59 +108,25 @@ def _drifted(name: str, settings: Settings) -> dict[str, str]:
 
 
 def _delivered(name: str, moment: datetime, settings: Settings) -> tuple[int, str | None, list[Any]]:
-    """Return the exit code, what stopped it, and what its steps answered."""
+    """Return the exit code, what stopped it, and what `up` answered."""
     with errors_as_exit_codes():
         if peaks := _peaks(name, settings, moment):
             return REFUSED, _said(name, peaks), []
-        seen = _state_version(name, settings)
-    code, previewed = _step("preview", name, settings)
-    if code != FINE:
-        return code, "the preview is refused" if code == REFUSED else "the preview failed", previewed
-    with errors_as_exit_codes():
-        now = _state_version(name, settings)
-    if now != seen:
-        return TOOL_FAILED, f"diverged: its state went from version {seen} to {now} since the preview", previewed
-    code, applied = _step("up", name, settings)
-    return (
-        code,
-        None if code == FINE else "the deploy is refused" if code == REFUSED else "the deploy failed",
-        [*previewed, *applied],
-    )
+    code, answers = _up(name, settings)
+    return code, {FINE: None, REFUSED: "the deploy is refused"}.get(code, "the deploy failed"), answers
 
 
-def _step(operation: "Operation", name: str, settings: Settings) -> tuple[int, list[Any]]:
-    """Run one command; with --json its answer is kept for the one that we give."""
+def _up(name: str, settings: Settings) -> tuple[int, list[Any]]:
+    """Apply one environment; with --json the answer is kept for the one that we give."""
     from headroom.cli.run import judged
 
     text = io.StringIO()
     try:
         with contextlib.redirect_stdout(text) if settings.as_json else contextlib.nullcontext():
-            judged(operation, name, settings, cluster=False)
+            judged("up", name, settings, cluster=False)
     except typer.Exit as ended:
         return ended.exit_code, [json.loads(text.getvalue())] if text.getvalue() else []
     return FINE, []
-
-
-def _state_version(name: str, settings: Settings) -> int:
-    from headroom.cli.run import staged
-    from headroom.engine.run import ensure_stack, state_version
-
-    stage = staged(name, settings, cluster=False)
-    with _pulumi_failures():
-        ensure_stack(name, stage.root, stage.environ)
-        return state_version(name, stage.root, stage.environ)
-
-
-@contextlib.contextmanager
-def _pulumi_failures() -> Iterator[None]:
-    from headroom.local.errors import ToolFailed
-
-    try:
-        yield
-    except subprocess.CalledProcessError as failed:
-        raise ToolFailed("pulumi stack", failed.stderr.strip()) from None
-    except FileNotFoundError:
-        raise ToolFailed("pulumi stack", "pulumi is not on PATH") from None
 
 
 def _peaks(environment: str, settings: Settings, moment: datetime) -> "tuple[InPeak, ...]":

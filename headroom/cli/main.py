@@ -69,6 +69,7 @@ def main() -> None:
     """Run the command and leave with its exit code."""
     # Each registers its command on the app.
     from headroom.cli import (
+        adopt,
         calibrate,
         cells,
         conformance,
@@ -100,6 +101,7 @@ def main() -> None:
         rules,
         review,
         report,
+        adopt,
         deliver,
         simulate,
         conformance,

@@ -54,11 +54,16 @@ def review(
     settings: Settings = context.obj
     with errors_as_exit_codes():
         from headroom.located import BadInput, Problem
-        from headroom.review.comment import render_comment
+        from headroom.review.comment import FAILED, render_comment
 
         if given is None and not (environments and base):
             raise BadInput([Problem("review", None, "", "needs environments and --base REF, or --from FILE")])
-        made = _read(given) if given is not None else _made(environments or [], base or "", settings)
+        try:
+            made = _read(given) if given is not None else _made(environments or [], base or "", settings)
+        except Exception:
+            if post:
+                _post(FAILED, settings)
+            raise
         code = REFUSED if made.refused else TOOL_FAILED if made.broken else FINE
         text = render_comment(made)
         if out is not None:
@@ -95,14 +100,14 @@ def _made(environments: list[str], reference: str, settings: Settings) -> "Revie
     where = paths()
     engine = ensure_engine(where, settings.say)
 
-    def judged(name: str, floors: Path) -> "Judged":
+    def judged(name: str, floors: Path, adoption: Path | None) -> "Judged":
         from policies.adapters.program import judge_blueprint
         from stacks.reading import lock_path, plan_environment
         from stacks.voice import render
 
         plan = plan_environment(name, settings.as_of, datetime.now(UTC))
         blueprint = render(plan)
-        verdict = judge_blueprint(blueprint, lock_path(name), floors, plan.as_of)
+        verdict = judge_blueprint(blueprint, lock_path(name), floors, plan.as_of, adoption=adoption)
         return Judged(plan, frozenset(resource.type for resource in blueprint), verdict)
 
     def throwaway(home: Path) -> "Mapping[str, str]":

@@ -1,6 +1,8 @@
 """`headroom preview`, `headroom up` and `headroom destroy`."""
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -48,7 +50,7 @@ def preview(context: typer.Context, environment: Environment, *, cluster: OnClus
 
 
 def up(context: typer.Context, environment: Environment, *, cluster: OnCluster = False, break_glass: Glass = None) -> None:
-    """Preview, judge and apply. A refused stack touches nothing.
+    """Preview, judge and apply. A refused stack touches nothing, and so does one whose state changed since its preview.
 
     Examples are applied to .headroom/out/<ENV>/k8s by a stand-in, one file an object, or with --cluster to the local
     control plane; any other environment goes through the pulumi on PATH, with its own login and providers.
@@ -61,7 +63,7 @@ def destroy(context: typer.Context, environment: Environment, *, cluster: OnClus
     settings: Settings = context.obj
     with errors_as_exit_codes():
         stage = staged(environment, settings, cluster=cluster)
-        ended = _run("destroy", environment, stage, settings)
+        ended = _run("destroy", environment, stage, quiet=settings.quiet)
         if settings.as_json:
             settings.answer({"environment": environment, "outcome": "destroyed", "changes": ended.events.changes})
     stop(FINE)
@@ -81,17 +83,40 @@ def env(context: typer.Context, *, cluster: OnCluster = False) -> None:
     stop(FINE)
 
 
-def pack_config(context: typer.Context, environment: Environment) -> None:
+def pack_config(
+    context: typer.Context,
+    environment: Annotated[
+        str | None, typer.Argument(metavar="[ENV]", help="An environment: stacks/Pulumi.<ENV>.yaml.", show_default=False)
+    ] = None,
+    *,
+    annotated: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotated", metavar="LOCK", help="Instead of ENV: judge what a program that is not ours annotates, by this lock."
+        ),
+    ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option("--verdicts", metavar="FILE", help="Have each rule that ran append its verdict there.")
+    ] = None,
+) -> None:
     """Print what the policy pack needs to judge an environment: a file for `pulumi --policy-pack-config`."""
     import json
 
     settings: Settings = context.obj
     with errors_as_exit_codes():
+        from headroom.located import BadInput, Problem
         from policies.adapters.pack_config import pack_configuration
         from stacks.reading import floors_path, lock_path, plan_environment
 
-        as_of = plan_environment(environment, settings.as_of, datetime.now(UTC)).as_of
-        print(json.dumps(pack_configuration(lock_path(environment), floors_path(), as_of), indent=2))
+        now = datetime.now(UTC)
+        if environment is not None and annotated is None:
+            lock, as_of = lock_path(environment), plan_environment(environment, settings.as_of, now).as_of
+        elif annotated is not None and environment is None:
+            lock, as_of = annotated, settings.as_of or now.date()
+        else:
+            raise BadInput([Problem("pack-config", None, "", "needs an environment, or --annotated LOCK")])
+        content = pack_configuration(lock, floors_path(), as_of, verdicts, annotated=annotated is not None)
+        print(json.dumps(content, indent=2))
     stop(FINE)
 
 
@@ -143,6 +168,7 @@ def judged(operation: "Operation", environment: str, settings: Settings, *, clus
     """
     with errors_as_exit_codes():
         from headroom.engine.run import Evidence
+        from headroom.local.errors import ToolFailed
         from headroom.review.terminal import show_verdict, show_waived
         from policies.adapters.program import judge_blueprint
         from policies.evidence import load_context
@@ -159,15 +185,23 @@ def judged(operation: "Operation", environment: str, settings: Settings, *, clus
         evidence = Evidence(lock_path(environment), floors_path(), stage.plan.as_of, glass=glass)
         # The program judges the same blueprint before it registers anything: these are its violations, as figures.
         program = judge_blueprint(render(stage.plan), evidence.lock, evidence.floors, evidence.as_of, glass)
-        ended = _run(operation, environment, stage, settings, evidence, refused=program.refused)
+        # Only a preview says what would change; so an `up` is previewed first, whatever the engine does by itself.
+        seen = _version(environment, stage) if operation == "up" else 0
+        quiet = settings.quiet or operation == "up"
+        ended = _run("preview", environment, stage, evidence, quiet=quiet, refused=program.refused)
         violations = tuple(dict.fromkeys((*program.violations, *ended.violations)))
         rules_run = program.rules_run if program.refused else ended.rules_run
         of_change: tuple[str, ...] = ()
         waived = program.waived
-        if operation == "preview" and not violations:
+        if not violations:
             context = load_context(evidence.lock, evidence.floors, evidence.as_of, glass)
             changed = judge_changes(ended.changes, _moment(stage.plan), context)
             violations, of_change, waived = changed.violations, changed.rules_run, (*waived, *changed.waived)
+        if operation == "up" and not violations:
+            if (now := _version(environment, stage)) != seen:
+                raise ToolFailed("pulumi up", f"diverged: its state went from version {seen} to {now} since the preview")
+            ended = _run("up", environment, stage, evidence, quiet=settings.quiet)
+            violations = ended.violations
         outcome = "refused" if violations else "accepted" if operation == "preview" else "applied"
         if settings.as_json:
             settings.answer(
@@ -216,28 +250,47 @@ def _run(
     operation: "Operation",
     environment: str,
     stage: Stage,
-    settings: Settings,
     evidence: "Evidence | None" = None,
     *,
+    quiet: bool,
     refused: bool = False,
 ) -> "Run":
     """Run the engine; `refused` is whether the program is known to refuse, so that its failure is no failure of the engine."""
     from headroom.engine.run import ensure_stack, run
-    from headroom.local.errors import ToolFailed, ToolMissing
+    from headroom.local.errors import ToolFailed
 
-    try:
+    with engine_failures(f"{operation} of {environment}"):
         ensure_stack(environment, stage.root, stage.environ)
-        ended = run(operation, environment, stage.root, stage.environ, evidence, quiet=settings.quiet)
-    except FileNotFoundError:
-        raise ToolMissing("pulumi", f"{operation} of {environment}", "Install it: https://www.pulumi.com/docs/install/") from None
-    except subprocess.CalledProcessError as failed:
-        raise ToolFailed("pulumi stack select", failed.stderr.strip()) from None
-    pack_refuses = bool(ended.violations or ended.events.policy_messages)
-    if ended.code != 0 and not (refused or pack_refuses):
-        raise ToolFailed(f"pulumi {operation}", "\n".join(ended.events.errors) or f"exit code {ended.code}")
+        ended = run(operation, environment, stage.root, stage.environ, evidence, quiet=quiet)
+    if ended.code != 0 and not (refused or ended.violations):
+        # A policy that fails says so to the engine alone.
+        said = (*ended.events.errors, *(f"{policy}: {message}" for policy, _, message in ended.events.policy_messages))
+        raise ToolFailed(f"pulumi {operation}", "\n".join(said) or f"exit code {ended.code}")
     if ended.code == 0 and evidence is not None and not (ended.rules_run and set(ended.rules_run) <= ended.events.policies_run):
         raise ToolFailed(f"pulumi {operation}", "no rule of the policy pack ran, so nothing was judged")
     return ended
+
+
+def _version(environment: str, stage: Stage) -> int:
+    """Return the version of a stack's state; a stack that is not there yet is made, and has none."""
+    from headroom.engine.run import ensure_stack, state_version
+
+    with engine_failures(f"state of {environment}"):
+        ensure_stack(environment, stage.root, stage.environ)
+        return state_version(environment, stage.root, stage.environ)
+
+
+@contextlib.contextmanager
+def engine_failures(work: str) -> Iterator[None]:
+    """Turn what the engine's own commands fail of into what ours report."""
+    from headroom.local.errors import ToolFailed, ToolMissing
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise ToolMissing("pulumi", work, "Install it: https://www.pulumi.com/docs/install/") from None
+    except subprocess.CalledProcessError as failed:
+        raise ToolFailed("pulumi stack", failed.stderr.strip()) from None
 
 
 def _ensure_nodes(plan: "CapacityPlan", settings: Settings) -> None:

@@ -17,6 +17,7 @@ from policies.adapters.pack_config import pack_configuration
 from policies.break_glass import BreakGlass
 from policies.changes import NOTHING, Changes
 from policies.verdict import Violation
+from policies.verdict_lines import read_verdict_lines
 
 Operation = Literal["preview", "up", "destroy"]
 
@@ -96,21 +97,19 @@ def run(
 
 def ensure_stack(environment: str, root: Path, environ: Mapping[str, str]) -> None:
     """Create the environment's stack in the backend unless it is there; raises CalledProcessError with the engine's words."""
-    subprocess.run(
-        ["pulumi", "stack", "select", "--create", "--stack", environment, "--non-interactive"],
-        cwd=root,
-        env=dict(environ),
-        check=True,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    _stack("select", environment, root, environ, "--create")
 
 
 def state_version(environment: str, root: Path, environ: Mapping[str, str]) -> int:
     """Return the version of a stack's state, which grows with every update; 0 before the first. Raises CalledProcessError."""
-    asked = subprocess.run(
-        ["pulumi", "stack", "history", "--stack", environment, "--json", "--page-size", "1", "--non-interactive"],
+    updates = json.loads(_stack("history", environment, root, environ, "--json", "--page-size", "1"))
+    return max((int(update["version"]) for update in updates), default=0)
+
+
+def _stack(command: str, environment: str, root: Path, environ: Mapping[str, str], *options: str) -> str:
+    """Return what `pulumi stack COMMAND` prints."""
+    ran = subprocess.run(
+        ["pulumi", "stack", command, "--stack", environment, "--non-interactive", *options],
         cwd=root,
         env=dict(environ),
         check=True,
@@ -118,7 +117,7 @@ def state_version(environment: str, root: Path, environ: Mapping[str, str]) -> i
         text=True,
         stdin=subprocess.DEVNULL,
     )
-    return max((int(update["version"]) for update in json.loads(asked.stdout)), default=0)
+    return ran.stdout
 
 
 def _shown(command: Sequence[str], root: Path, environ: Mapping[str, str], *, quiet: bool) -> int:
@@ -134,15 +133,9 @@ def _shown(command: Sequence[str], root: Path, environ: Mapping[str, str], *, qu
 
 
 def _verdicts(file: Path) -> tuple[tuple[str, ...], tuple[Violation, ...]]:
-    if not file.is_file():
-        return (), ()
-    rules: dict[str, None] = {}
-    violations: dict[Violation, None] = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        verdict = json.loads(line)
-        rules[verdict["rule"]] = None
-        violations |= dict.fromkeys(Violation(**violation) for violation in verdict["violations"])
-    return tuple(rules), tuple(violations)
+    lines = read_verdict_lines(file.read_text(encoding="utf-8")) if file.is_file() else ()
+    rules = dict.fromkeys(line.rule for line in lines)
+    return tuple(rules), tuple(dict.fromkeys(violation for line in lines for violation in line.violations))
 
 
 def _watched() -> bool:

@@ -28,10 +28,12 @@ from headroom.review.document import (
 )
 from headroom.review.paths import Hider, hider
 from headroom.review.stage import definitions, make_pack, make_stage
+from policies.adoption import adoption_path
 from policies.evidence import load_context
 from policies.judge import judge_changes
 from policies.verdict import Verdict, Violation
 from policies.waivers import Waived
+from stacks.reading import lock_path
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Bench:
 
     root: Path
     """The checkout with the change."""
-    judged: Callable[[str, Path], Judged]
-    """Plan and judge an environment of the change by these floors."""
+    judged: Callable[[str, Path, Path | None], Judged]
+    """Plan and judge an environment of the change by these floors, and by this adoption plan instead of its own."""
     engine: Callable[[Path], Mapping[str, str]]
     """The variables by which the engine runs in a throwaway home, with stand-ins for every provider."""
     say: Callable[[str], None]
@@ -62,6 +64,8 @@ class _Bar:
     """By what an environment is judged, and where."""
 
     floors: Path
+    adoption: Path | None
+    """Base's, where change and base have a plan: a change does not record its own violations."""
     pack: Pack | None
     folder: Path
     hidden: Hider
@@ -81,14 +85,18 @@ class _Before:
 def collect(environments: Sequence[str], base: Base, head: str, bench: Bench) -> Review:
     """Return the review of these environments. Only throwaway folders are written to, and nothing is asked with credentials.
 
-    The bar is base's: its floors and its pack, so that a change does not lower what it is judged by; ours where base has none.
+    The bar is base's: its floors, its adoption plans and its pack, so that a change does not lower what it is judged by; ours
+    where base has none.
     Raises BadInput where base's rules do not load.
     """
     with tempfile.TemporaryDirectory(prefix="headroom-review-") as folder:
         place = Path(folder).resolve()
         hidden = hider({base.root: "base", place: "review", bench.root: "."})
         floors, pack = _floors_and_pack(base, bench, place)
-        reviews = tuple(_reviewed(name, base, bench, _Bar(floors, pack, place / name, hidden)) for name in environments)
+        reviews = tuple(
+            _reviewed(name, base, bench, _Bar(floors, _adoption(name, base, bench), pack, place / name, hidden))
+            for name in environments
+        )
     return Review(base=base.commit, head=head, environments=reviews)
 
 
@@ -102,6 +110,11 @@ def _floors_and_pack(base: Base, bench: Bench, place: Path) -> tuple[Path, Pack 
     return base.root / floors, Pack(make_pack(base.root, place / "pack"), rules)
 
 
+def _adoption(name: str, base: Base, bench: Bench) -> Path | None:
+    before, after = (adoption_path(lock_path(name, root)) for root in (base.root, bench.root))
+    return before if before.is_file() and after.is_file() else None
+
+
 def _reviewed(name: str, base: Base, bench: Bench, bar: _Bar) -> EnvironmentReview:
     bench.say(f"{name}: plan and verdict, before and after")
     nothing = BaseState(planned=False, deployed=False)
@@ -109,7 +122,7 @@ def _reviewed(name: str, base: Base, bench: Bench, bar: _Bar) -> EnvironmentRevi
     if known and not stays:
         return EnvironmentReview(name=name, outcome="removed", as_of=None, base=nothing)
     try:
-        judged = bench.judged(name, bar.floors)
+        judged = bench.judged(name, bar.floors, bar.adoption)
     except BadInput as bad:
         return EnvironmentReview(name=name, outcome="invalid", as_of=None, base=nothing, trouble=bar.hidden(str(bad)))
     except Exception as error:  # noqa: BLE001 the change's own code is what is reviewed: whatever it raises is reported
@@ -154,7 +167,7 @@ def _applied(name: str, root: Path, environ: Mapping[str, str], bar: _Bar) -> st
 
 
 def _preview(name: str, root: Path, environ: Mapping[str, str], as_of: date, bar: _Bar) -> Run | str:
-    stage = make_stage(root, name, bar.floors, bar.folder / "head")
+    stage = make_stage(root, name, bar.floors, bar.folder / "head", bar.adoption)
     lock = stage.root / "stacks" / f"{name}.forecast.json"
     return _run("preview", name, stage.root, {**environ, **stage.environ}, Evidence(lock, bar.floors, as_of, bar.pack))
 

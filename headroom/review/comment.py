@@ -20,6 +20,12 @@ from headroom.review.markdown import block_lines, code, plain, table
 
 MARKER = "<!-- headroom-review -->"
 """Stands first in the comment, unseen, so that the next review finds it."""
+FAILED = f"""{MARKER}
+## ⚪ Not judged: the review could not be made
+
+The job's log says why. What an earlier review said here does not hold for this change.
+"""
+"""The comment where there is no review: an old verdict must not stand below a change that nobody judged."""
 LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
 _SEVERITIES: dict[Severity, tuple[str, str]] = {

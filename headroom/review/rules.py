@@ -46,8 +46,7 @@ def _change_lines(rules: Sequence[Rule]) -> Iterator[str]:
         yield ""
         yield (
             f"A policy sees no old state, so these {len(rules)} read the event stream of a preview: `headroom preview` ends "
-            f"with them, "
-            "and what delivers previews first. Their samples are tests (tests/policies/test_changes.py)."
+            "with them, and `headroom up` previews first. Their samples are tests (tests/policies/test_changes.py)."
         )
     for rule in rules:
         yield from _rule(rule)

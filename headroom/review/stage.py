@@ -10,6 +10,7 @@ import yaml
 
 from headroom.engine.definitions import STANDIN_DEFINITIONS
 from headroom.engine.target import STANDIN_ACCOUNT, STANDIN_CONTEXT
+from policies.adoption import adoption_path
 
 PLACEHOLDER = base64.b64encode(bytes(32)).decode()
 """Stands for every secret: 32 bytes of zero are well-formed wherever a key is wanted, and open nothing."""
@@ -36,8 +37,8 @@ class Stage:
     environ: dict[str, str]
 
 
-def make_stage(source: Path, environment: str, floors: Path, folder: Path) -> Stage:
-    """Return a copy of a checkout's project in a new folder, judged by these floors."""
+def make_stage(source: Path, environment: str, floors: Path, folder: Path, adoption: Path | None = None) -> Stage:
+    """Return a copy of a checkout's project in a new folder, judged by these floors and this adoption plan, or its own."""
     (folder / "stacks").mkdir(parents=True)
     (folder / "policies").mkdir()
     for name in ("Pulumi.yaml", "__main__.py"):
@@ -46,6 +47,8 @@ def make_stage(source: Path, environment: str, floors: Path, folder: Path) -> St
     text = (source / "stacks" / stack).read_text(encoding="utf-8")
     (folder / "stacks" / stack).write_text(without_ciphers(text), encoding="utf-8")
     shutil.copy(source / "stacks" / lock, folder / "stacks" / lock)
+    if (plan := adoption or adoption_path(source / "stacks" / lock)).is_file():
+        shutil.copy(plan, adoption_path(folder / "stacks" / lock))
     shutil.copy(floors, folder / "policies" / "floors.json")
     (folder / ".venv").symlink_to((source / ".venv").resolve())
     return Stage(folder, _claims(text))

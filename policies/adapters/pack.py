@@ -5,8 +5,7 @@ writes what the cluster made of it (the replicas of the moment, defaults), so a 
 come by. And reading an unknown raises: uncaught, it would turn a mandatory policy into advice.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from pulumi_policy import (
     ResourceValidationPolicy,
     StackValidationArgs,
     StackValidationPolicy,
+    policy,
 )
 from pulumi_policy.proxy import (
     UNKNOWN_ARCHIVE_VALUE,
@@ -33,17 +33,21 @@ from pulumi_policy.proxy import (
     UnknownValueError,
 )
 
+from policies.adapters.annotated import annotated_part, not_judged, nothing_annotated, runs_on, with_claims
+from policies.adapters.pack_config import ANNOTATED, SHOWN, STRICT
 from policies.break_glass import break_glass
 from policies.evidence import load_context
-from policies.judge import all_rules, rule_names
-from policies.rule import Rule, run_rule
+from policies.judge import all_rules, judge_by
+from policies.rule import Rule
 from policies.stack import UNKNOWN, Resource, Stack
-from policies.verdict import Violation, render_violation, violation_json
-from policies.waivers import split
+from policies.verdict import Verdict, Violation, render_violation
+from policies.verdict_lines import verdict_line
+from policies.waivers import render_waived
+from policies.workload_types import POD_SPECS
 
 RECORDER = "inputs-are-recorded"
 _TEXT = {"type": "string"}
-_CONFIGURED = ("lock", "floors", "asOf", "verdicts", "breakGlassReason", "breakGlassUntil")
+_CONFIGURED = ("lock", "floors", "asOf", "mode", "verdicts", "breakGlassReason", "breakGlassUntil")
 _SENTINELS = (
     UNKNOWN_ARCHIVE_VALUE,
     UNKNOWN_ARRAY_VALUE,
@@ -60,12 +64,32 @@ Inputs = dict[str, Mapping[str, Any]]
 
 def serve() -> None:
     """Serve the pack to the engine until the engine ends it."""
-    PolicyPack("headroom", policies=policies(), enforcement_level=EnforcementLevel.MANDATORY)
-
-
-def policies() -> list[Policy]:
-    """Return one mandatory stack policy a rule, and the resource policy that records the inputs that they judge."""
     inputs: Inputs = {}
+
+    servicer: Any = policy._PolicyAnalyzerServicer  # noqa: SLF001  # private: keep the SDK pinned
+    analyze_stack = servicer.AnalyzeStack
+
+    def lighter(self: Any, request: Any, context: Any) -> Any:
+        forget_outputs(request.resources, inputs)
+        return analyze_stack(self, request, context)
+
+    servicer.AnalyzeStack = lighter
+    PolicyPack("headroom", policies=policies(inputs), enforcement_level=EnforcementLevel.MANDATORY)
+
+
+def forget_outputs(resources: Iterable[Any], inputs: Inputs) -> None:
+    """Leave of each resource whose inputs were recorded only what names it.
+
+    The SDK reads all outputs of all resources once for every policy, which took longer than the rules.
+    """
+    for resource in resources:
+        if resource.urn in inputs:
+            named = {"type": resource.type, "urn": resource.urn, "name": resource.name}
+            resource.CopyFrom(type(resource)(**named))
+
+
+def policies(inputs: Inputs) -> list[Policy]:
+    """Return a mandatory stack policy a rule, first one that records the inputs that they judge, and last one that tells."""
 
     def record(args: ResourceValidationArgs, _report: ReportViolation) -> None:
         inputs[args.urn] = plain_properties(args.props)
@@ -76,7 +100,7 @@ def policies() -> list[Policy]:
         validate=record,
         enforcement_level=EnforcementLevel.MANDATORY,
     )
-    return [recorder, *(_stack_policy(rule, inputs) for rule in all_rules())]
+    return [recorder, *(_stack_policy(rule, inputs) for rule in all_rules()), _telling_policy(inputs)]
 
 
 def _stack_policy(rule: Rule, inputs: Inputs) -> StackValidationPolicy:
@@ -89,14 +113,33 @@ def _stack_policy(rule: Rule, inputs: Inputs) -> StackValidationPolicy:
     )
 
 
+def _telling_policy(inputs: Inputs) -> StackValidationPolicy:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        if args.get_config().get("mode") == ANNOTATED:  # a program of ours tells by itself
+            urns = {resource.name: resource.urn for resource in args.resources}
+            for rule in all_rules():
+                for waived in judge_rule(rule, args, inputs).waived:
+                    report(f"[{rule.name}] {render_waived(waived)}", urns.get(waived.violation.resource))
+            for line, name in not_judged(_stack(args, inputs)):
+                report(line, urns.get(name or ""))
+
+    return StackValidationPolicy(
+        name=SHOWN,
+        description="Tells what an adoption plan lets through, and which workloads no rule judged.",
+        validate=validate,
+        enforcement_level=EnforcementLevel.ADVISORY,
+        config_schema=PolicyConfigSchema(dict.fromkeys(_CONFIGURED, _TEXT)),
+    )
+
+
 def _validation(rule: Rule, inputs: Inputs) -> Callable[[StackValidationArgs, ReportViolation], None]:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         try:
-            violations = judge_rule(rule, args, inputs)
+            verdict = judge_rule(rule, args, inputs)
             urns = {resource.name: resource.urn for resource in args.resources}
-            for violation in violations:
+            for violation in verdict.violations:
                 report(render_violation(violation), urns.get(violation.resource))
-            _write_verdict(args.get_config().get("verdicts"), rule, violations)
+            _write_verdict(args.get_config(), rule, verdict)
         except Exception as error:  # noqa: BLE001 whatever fails here must refuse
             report(
                 f"could not be judged: {type(error).__name__} in the policy pack. Remedy: report this defect of the gate.",
@@ -106,21 +149,49 @@ def _validation(rule: Rule, inputs: Inputs) -> Callable[[StackValidationArgs, Re
     return validate
 
 
-def judge_rule(rule: Rule, args: StackValidationArgs, inputs: Inputs) -> tuple[Violation, ...]:
-    """Return the violations of one rule on a stack as the engine shows it.
+def judge_rule(rule: Rule, args: StackValidationArgs, inputs: Inputs) -> Verdict:
+    """Return the verdict of one rule on a stack as the engine shows it; one that does not apply did not run.
 
     A resource whose inputs did not come by is judged by its outputs: that can refuse too much, never too little.
     """
     config = args.get_config()
+    if wrong := _misconfigured(rule.name, config):
+        return Verdict((wrong,), (rule.name,))
     lock, floors = config.get("lock"), config.get("floors")
     glass = break_glass(config.get("breakGlassReason"), config.get("breakGlassUntil"), datetime.now(UTC))
     context = load_context(Path(lock) if lock else None, Path(floors) if floors else None, config.get("asOf"), glass)
+    stack = _stack(args, inputs)
+    if config.get("mode", STRICT) == STRICT:
+        return judge_by([rule], stack, context)
+    part = annotated_part(stack)
+    if not any(part.of_type(*POD_SPECS)):
+        return Verdict((nothing_annotated(rule.name),), (rule.name,))
+    return judge_by([rule] if runs_on(rule, part, context) else [], with_claims(part, context), context)
+
+
+def _stack(args: StackValidationArgs, inputs: Inputs) -> Stack:
     resources = (
         Resource(item.resource_type, item.name, inputs[item.urn] if item.urn in inputs else plain_properties(item.props))
         for item in args.resources
     )
-    stack = Stack(tuple(resources))
-    return split(run_rule(rule, stack, context), stack, context, rule_names())[0]
+    return Stack(tuple(resources))
+
+
+def _misconfigured(rule: str, config: Mapping[str, Any]) -> Violation | None:
+    """Return the violation of a configuration that says what nobody reads; Pulumi itself passes over it in silence."""
+    unknown = sorted(config.keys() - set(_CONFIGURED))
+    mode = config.get("mode", STRICT)
+    if unknown:
+        message = f"it has the unknown key {unknown[0]!r}; it knows {', '.join(_CONFIGURED)}"
+    elif mode not in (STRICT, ANNOTATED):
+        message = f"mode is {mode!r}; it is {STRICT} or {ANNOTATED}"
+    elif not config:
+        message = f"there is none for {rule} (is its name misspelt?)"
+    else:
+        return None
+    return Violation(
+        rule, "policy pack's configuration", None, None, "", message, "make it with headroom pack-config", unread=True
+    )
 
 
 def plain_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,8 +224,7 @@ def _plain(value: Any) -> Any:
     return UNKNOWN
 
 
-def _write_verdict(path: str | None, rule: Rule, violations: tuple[Violation, ...]) -> None:
-    if path is not None:
-        line = {"rule": rule.name, "violations": [violation_json(violation) for violation in violations]}
+def _write_verdict(config: Mapping[str, Any], rule: Rule, verdict: Verdict) -> None:
+    if (path := config.get("verdicts")) is not None and verdict.rules_run:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(verdict_line(rule.name, config.get("asOf"), verdict) + "\n")

@@ -15,10 +15,19 @@ from policies.waivers import render_waived
 
 
 def judge_blueprint(
-    blueprint: Blueprint, lock_path: Path, floors_path: Path, as_of: date, glass: BreakGlass | Intact | None = None
+    blueprint: Blueprint,
+    lock_path: Path,
+    floors_path: Path,
+    as_of: date,
+    glass: BreakGlass | Intact | None = None,
+    *,
+    adoption: Path | None = None,
 ) -> Verdict:
-    """Return the verdict on a blueprint. It never raises: evidence that cannot be read is a violation."""
-    return judge(blueprint_stack(blueprint), load_context(lock_path, floors_path, as_of, glass))
+    """Return the verdict on a blueprint. It never raises: evidence that cannot be read is a violation.
+
+    The adoption plan is the one beside the lock, unless another file is given.
+    """
+    return judge(blueprint_stack(blueprint), load_context(lock_path, floors_path, as_of, glass, adoption=adoption))
 
 
 def blueprint_stack(blueprint: Blueprint) -> Stack:

@@ -118,6 +118,7 @@ def _bus_limits_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]
         yield from _servers_carry(stack, servers, _number(place, config, "max_connections"), accounts, demand)
         for account in accounts:
             yield from _account_carries(stack, servers, place, account, demand)
+        yield from _servers_store(servers, place, config, accounts)
 
     yield from each(of_kind(stack, "bus"), lambda servers: servers.name, check)
 
@@ -142,6 +143,23 @@ def _servers_carry(
         message = f"{count(speaking)} containers speak on it at their maximum; the {left} servers left take {connections} each"
         remedy = f"set max_connections to {needed(speaking, left)}" if left else "take more servers"
         yield Finding(servers.name, message, remedy, speaking, left * connections, "connections")
+
+
+def _servers_store(servers: Resource, place: Place, config: dict[str, Any], accounts: list[_Account]) -> Iterator[Finding]:
+    """Yield where a server may not store the copies of all streams, or its disk does not hold what it may store."""
+    streams = sum(account.stream.max_bytes for account in accounts)
+    store = _number(place, _mapping(place, config.get("jetstream"), "jetstream"), "max_file_store")
+    if streams > store:
+        message = f"the streams may keep {count(streams)} bytes on a server; max_file_store is {count(store)}"
+        yield Finding(place.resource.name, message, f"set max_file_store to {streams}", streams, store, "bytes")
+    disk = field(servers, "spec.volumeClaimTemplates")[0]["spec"]["resources"]["requests"]["storage"].quantity()
+    if store > disk:
+        message = f"a server may store {count(store)} bytes; its disk has {count(disk)}"
+        yield Finding(servers.name, message, f"ask for {store} bytes", store, disk, "bytes")
+    largest = max((account.stream.message for account in accounts), default=0)
+    if largest > (allowed := _number(place, config, "max_payload")):
+        message = f"a message of {count(largest)} bytes is above the servers' max_payload {count(allowed)}"
+        yield Finding(place.resource.name, message, f"set max_payload to {largest}", largest, allowed, "bytes")
 
 
 def _connections(stack: Stack, vertical: str) -> int:

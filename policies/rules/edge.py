@@ -11,10 +11,10 @@ from policies.evidence import Context
 from policies.figures import count, counts, exceeds, poisson_quantile
 from policies.fleet import live_deployments, maximum_pods, safe_sessions
 from policies.rule import Finding, Rule, each
+from policies.sold import SOLD, SoldPlan, sold_plans
 from policies.stack import Place, Resource, Stack, WrongField, field
 from policies.workloads import CONFIG_MAP
 
-SOLD = "headroom:plan:Sold"
 _VALUE = "cloudflare:index/workersKv:WorkersKv"
 _SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _CAPS = "caps"
@@ -48,15 +48,6 @@ class _Admitted:
 
 
 @dataclass(frozen=True)
-class _Sold:
-    """A plan as it is sold."""
-
-    tenants: int
-    cap: int
-    guaranteed: int
-
-
-@dataclass(frozen=True)
 class _Caps:
     """The KV value that the router admits by."""
 
@@ -65,7 +56,7 @@ class _Caps:
 
 
 def _plan_caps_match_plans(stack: Stack, _context: Context) -> Iterator[Finding]:
-    plans = _sold(stack) if any(stack.of_type(SOLD)) else {}
+    plans = sold_plans(stack) if any(stack.of_type(SOLD)) else {}
     asked = {name: (plan.cap, plan.guaranteed) for name, plan in plans.items()}
 
     def admitted(value: Resource) -> Iterator[Finding]:
@@ -108,11 +99,11 @@ def _sold_caps_within_fleet(stack: Stack, context: Context) -> Iterator[Finding]
             elif places.calls > real:
                 message = f"the router admits {count(places.calls)} calls of {vertical}; its pods safely hold {count(real)}"
                 yield Finding(value.name, message, f"admit {count(real)}", places.calls, real, "sessions")
-        yield from _guarantees_reserved(value, caps, _sold(stack))
+        yield from _guarantees_reserved(value, caps, sold_plans(stack))
 
     def promises(sold: Resource) -> Iterator[Finding]:
         fleet = sum(_held(stack, demand_of(stack, context)).values())
-        plans = _sold(stack)
+        plans = sold_plans(stack)
         guaranteed = sum(plan.tenants * plan.guaranteed for plan in plans.values())
         if guaranteed > fleet:
             message = (
@@ -133,7 +124,7 @@ def _sold_caps_within_fleet(stack: Stack, context: Context) -> Iterator[Finding]
     yield from each(stack.of_type(SOLD), lambda sold: sold.name, promises)
 
 
-def _guarantees_reserved(value: Resource, caps: _Caps, sold: Mapping[str, _Sold]) -> Iterator[Finding]:
+def _guarantees_reserved(value: Resource, caps: _Caps, sold: Mapping[str, SoldPlan]) -> Iterator[Finding]:
     """Yield where the guarantees of all tenants of a vertical are more than the places that are kept for them.
 
     What a plan guarantees is guaranteed in verticals, for a place of one is no use to a call of another.
@@ -268,12 +259,6 @@ def _places(calls: Any, value: Any, vertical: str) -> _Places:
         reserved=documents.integer(pool.get("reserved"), f"{where}.reserved", 0, places),
         shards=documents.integer(pool.get("shards"), f"{where}.shards", 1),
     )
-
-
-def _sold(stack: Stack) -> dict[str, _Sold]:
-    plans = field(stack.the_one(SOLD), "plans")
-    names = sorted(plans.value) if isinstance(plans.value, dict) else []
-    return {name: _Sold(*(plans[name][key].count() for key in ("tenants", "cap", "guaranteed"))) for name in names}
 
 
 def _object(text: Place) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""tokens-cover-burst: the limits of the model's first provider carry the burst of all verticals together."""
+"""Rules on the limits of the model's first provider: they carry a burst of all verticals, and what was sold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,11 +6,15 @@ from datetime import date
 
 from policies.demand import Demand
 from policies.evidence import Context, usable
-from policies.figures import count, counts, exceeds
+from policies.figures import count, counts, exceeds, whole
 from policies.margins import growth, margins
 from policies.parts import Part
 from policies.rule import Finding, Rule, each
+from policies.sold import SOLD, sold_plans
 from policies.stack import Place, Resource, Stack, WrongField, field
+
+MOST_OVERSOLD = 0.10
+"""The share by which caps may exceed what the provider carries (CallSphere's capacity post, April 2026)."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,34 @@ def allowed(model: Resource, demand: Demand) -> Iterator[Part]:
             yield part(limit)
 
 
+def _caps_within_account(stack: Stack, context: Context) -> Iterator[Finding]:
+    floors = usable(context.floors)
+
+    def check(sold: Resource) -> Iterator[Finding]:
+        primary = field(stack.the_one("headroom:model:Model"), "primary")
+        limits = list(_limits(primary, floors.minimum_tokens_per_session_minute))
+        carried = min(whole(primary[limit.key].number() / _each_session(primary, limit)) for limit in limits)
+        plans = sold_plans(stack).values()
+        reserved = sum(plan.tenants * plan.cap for plan in plans if plan.guaranteed)
+        shared = sum(plan.tenants * plan.cap for plan in plans if not plan.guaranteed)
+        left = max(0, carried - reserved)
+        most = whole(left * (1 + MOST_OVERSOLD))
+        if reserved > carried:
+            message = (
+                f"tenants with guarantees may hold {count(reserved)} sessions; the account of {primary['name'].text()} carries "
+                f"{count(carried)}"
+            )
+            yield Finding(sold.name, message, "have the limit raised, or sell less", reserved, carried, "sessions")
+        elif shared > most:
+            message = (
+                f"tenants without guarantees may hold {count(shared)} sessions together; the account of {primary['name'].text()} "
+                f"has {count(left)} for them, which may be oversold by {MOST_OVERSOLD:.0%}: {count(most)}"
+            )
+            yield Finding(sold.name, message, "have the limit raised, or sell less", shared, most, "sessions")
+
+    yield from each(stack.of_type(SOLD), lambda sold: sold.name, check)
+
+
 def _each_session(primary: Place, limit: _Limit) -> float:
     return max(primary[limit.per_session].number(), limit.floor) if limit.per_session else 1.0
 
@@ -106,5 +138,14 @@ RULES = (
         "`minimum_tokens_per_session_minute`.",
         remedy="Have the limit raised, or take another first provider.",
         check=_tokens_cover_burst,
+    ),
+    Rule(
+        name="caps-within-the-account",
+        condition="The caps of all tenants without guarantees are at most a tenth above what the model's first provider carries "
+        "beside those with guarantees.",
+        why="Caps may be oversold, for not all tenants use theirs at once; a tenth is what the post allows, of load nothing.",
+        reads="the components `sold` and `model`; the floor `minimum_tokens_per_session_minute`.",
+        remedy="Have the limit raised, or sell less.",
+        check=_caps_within_account,
     ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policies.config_text import directives, size, the_one
 from policies.demand import Demand, demand_of
 from policies.evidence import Context
-from policies.figures import whole
+from policies.figures import count, whole
 from policies.parts import Part, shortfall
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, WrongField, annotation, field
@@ -17,9 +17,28 @@ _FILES = 2
 
 
 def _turn_ports_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]:
-    demand = demand_of(stack, context)
-    for servers in of_kind(stack, "turn"):
-        yield from each([servers], lambda one: one.name, lambda one: shortfall(relays(stack, one, demand), demand.lock))
+    demand, found = demand_of(stack, context), list(of_kind(stack, "turn"))
+    yield from each(found, lambda servers: servers.name, lambda servers: shortfall(relays(stack, servers, demand), demand.lock))
+    yield from each(found, lambda servers: servers.name, lambda servers: _one_call_passes(stack, servers))
+
+
+def _one_call_passes(stack: Stack, servers: Resource) -> Iterator[Finding]:
+    """Yield what keeps a single call from being heard, and who else may fill a relay."""
+    place = configuration(stack, servers, "turnserver.conf")
+    found = directives(place, "=")
+    each_call, bits = annotation(servers, "ports-per-relayed").count(at_least=1), annotation(servers, "bits-per-relayed").number()
+    for name, needs, what in (
+        ("max-bps", bits / _BITS / each_call, "bytes a second of one allocation"),
+        ("user-quota", each_call, "allocations of one caller"),
+    ):
+        if name not in found:
+            continue
+        allowed = size(place, name, the_one(place, found, name))
+        if 0 < allowed < needs:
+            message = f"{name} allows {count(allowed)} {what}; a relayed call takes {count(needs)}"
+            yield Finding(place.resource.name, message, f"set {name} to {count(needs)}, or 0 for no limit", needs, allowed)
+    if "use-auth-secret" not in found:
+        yield Finding(place.resource.name, "it relays for whoever asks, and strangers fill its ports", "set use-auth-secret")
 
 
 def relays(stack: Stack, servers: Resource, demand: Demand) -> Part:
@@ -65,7 +84,7 @@ RULES = (
     Rule(
         name="turn-ports-cover-burst",
         condition="With as many relays gone as must be survived, ports, bandwidth, open files and quota carry what is relayed of "
-        "all required sessions.",
+        "all required sessions; one call has its bandwidth and its ports; nobody else is relayed.",
         why="Beyond its ports a relay answers 508: the call rings, connects, and is silent.",
         reads="Deployments of kind `turn`: replicas, open files, `turnserver.conf`, and the claims `survive`, `relayed-share`, "
         "`ports-per-relayed`, `bits-per-relayed`; the lock.",

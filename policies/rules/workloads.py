@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from policies.autoscaler import AUTOSCALERS, scales
+from policies.autoscaler import AUTOSCALERS, HORIZONTAL, target_of
 from policies.evidence import Context
 from policies.fleet import DEPLOYMENT, LIVE_KINDS, autoscaler_of
 from policies.rule import Finding, Rule, each
-from policies.stack import Resource, Stack, annotation, field, identity, optional, optional_annotation
+from policies.stack import Resource, Stack, annotation, field, find_object, optional, optional_annotation
 from policies.workload_types import HARMLESS, HARMLESS_PREFIXES, KINDS, POD_SPECS
 
 _LIVE_ANNOTATIONS = (
@@ -61,7 +61,7 @@ def _has_known_kind(resource: Resource) -> Iterator[Finding]:
     if known:
         remedy = f"annotate it with headroom.dev/kind ({', '.join(sorted(known))}), or with headroom.dev/exempt and the reason"
     if kind is None:
-        if exempt is None or not str(exempt.value).strip():
+        if exempt is None or not any(letter.isalpha() for letter in str(exempt.value)):
             yield Finding(resource.name, "it runs pods that no rule knows", remedy)
     elif kind.text() not in known:
         yield Finding(resource.name, f"no rule knows its kind {kind.text()}", remedy)
@@ -71,16 +71,20 @@ def _has_known_kind(resource: Resource) -> Iterator[Finding]:
 
 
 def _scales_one(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
-    scaled = [deployment for deployment in stack.of_type(DEPLOYMENT) if scales(autoscaler, deployment)]
-    if not scaled:
-        target = field(autoscaler, "spec.scaleTargetRef")
-        where = f"{target['kind'].text()} {identity(autoscaler).namespace}/{target['name'].text()}"
+    target = target_of(autoscaler)
+    scaled = find_object(stack, DEPLOYMENT, target.identity) if target.kind == "Deployment" else None
+    if scaled is None:
+        where = f"{target.kind} {target.identity.namespace}/{target.identity.name}"
         yield Finding(autoscaler.name, f"it scales {where}, which the stack does not have as a Deployment", "leave it out")
-    for deployment in scaled:
-        kind = optional_annotation(deployment, "kind")
-        if kind is not None and kind.text() not in LIVE_KINDS:
-            message = f"it scales {deployment.name}, of kind {kind.text()}, which keeps a fixed size"
-            yield Finding(autoscaler.name, message, "leave it out")
+        return
+    version = field(autoscaler, "spec.scaleTargetRef").get("apiVersion")
+    if (version is None and autoscaler.type == HORIZONTAL) or (version is not None and version.text() != "apps/v1"):
+        message = "its target is not of apps/v1, so it scales nothing"
+        yield Finding(autoscaler.name, message, "set scaleTargetRef.apiVersion to apps/v1")
+    kind = optional_annotation(scaled, "kind")
+    if kind is not None and kind.text() not in LIVE_KINDS:
+        message = f"it scales {scaled.name}, of kind {kind.text()}, which keeps a fixed size"
+        yield Finding(autoscaler.name, message, "leave it out")
 
 
 def _scaled_once(stack: Stack, deployment: Resource) -> Iterator[Finding]:

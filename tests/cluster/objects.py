@@ -1,11 +1,18 @@
 """Objects on the tests' API server: how they come, how they are waited for, and how they go."""
 
+import json
+import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
 
 from headroom.blueprint import Blueprint, encode
 from headroom.local.kubernetes.client import Api, Object, Refused
+
+KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 
 
 def eventually(check: Callable[[], object], within_s: float = 90.0) -> None:
@@ -62,3 +69,13 @@ def ready(api: Api, name: str) -> int:
     """The ready pods of a Deployment in the namespace of its name."""
     status = api.get(f"/apis/apps/v1/namespaces/{name}/deployments/{name}")["status"]
     return int(status.get("readyReplicas", 0))
+
+
+@contextmanager
+def scaled_objects(api: Api) -> Iterator[None]:
+    """Let the server know ScaledObjects by KEDA's own definition, as its release has it, until the end."""
+    done = subprocess.run(["go", "mod", "download", "-json", KEDA], capture_output=True, text=True, check=True)
+    folder = Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "bases"
+    definition: Object = yaml.safe_load((folder / "keda.sh_scaledobjects.yaml").read_text())
+    with held(api, [definition]):
+        yield

@@ -1,12 +1,9 @@
 """The verticals of prod, as they are rendered, on a real API server, scheduler and autoscaler."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from capacity import CapacityPlan, plan
 from components.workloads.scaling import METRIC
@@ -20,13 +17,11 @@ from headroom.local.target import Cluster
 from headroom.local.target import encode as encode_target
 from stacks.reading import read_lock, read_spec
 from stacks.voice import render
-from tests.cluster.objects import eventually, held, parts, put, ready
+from tests.cluster.objects import eventually, held, parts, put, ready, scaled_objects
 from tests.environments import planned
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/")
 
-KEDA = "github.com/kedacore/keda/v2@v2.21.0"
-DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scaledobjects.keda.sh"
 PARTS = ("workloads", "tools", "gateway")
 
 
@@ -106,17 +101,14 @@ def test_absent_definitions_are_named_before_anything_is_applied(kubeconfig: Pat
 
 
 def test_keda_takes_every_scaled_object(api: Api, kubeconfig: Path, keda: Blueprint) -> None:
-    """By KEDA's own definition, as its release has it, the server finds no field unknown and none wrong."""
-    done = subprocess.run(["go", "mod", "download", "-json", KEDA], capture_output=True, text=True, check=True)
-    folder = Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "bases"
-    api.apply(DEFINITION, yaml.safe_load((folder / "keda.sh_scaledobjects.yaml").read_text()))
+    """By KEDA's own definition the server finds no field unknown and none wrong."""
     environ = {TARGET: encode_target(Cluster(kubeconfig))}
-    eventually(lambda: missing_definitions(keda, environ) == ())
     scaled = [encode(one.props) for one in keda if one.type.endswith(":ScaledObject")]
     assert len(scaled) == 5
-    for found in scaled:
-        put(api, found)
-    found = scaled[0]
-    with pytest.raises(Refused, match="field not declared in schema"):
-        put(api, {**found, "spec": {**found["spec"], "minReplicas": 2}})
-    api.delete(DEFINITION)
+    with scaled_objects(api):
+        eventually(lambda: missing_definitions(keda, environ) == ())
+        for found in scaled:
+            put(api, found)
+        found = scaled[0]
+        with pytest.raises(Refused, match="field not declared in schema"):
+            put(api, {**found, "spec": {**found["spec"], "minReplicas": 2}})

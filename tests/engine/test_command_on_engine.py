@@ -37,7 +37,7 @@ def test_preview_of_the_published_figures_is_refused_with_figures(engine: Engine
     assert document["rules_run"] == [rule.name for rule in all_rules()]
     found = {(v["rule"], v["resource"]): (v["required"], v["provided"]) for v in document["violations"]}
     assert found["sessions-cover-burst", "healthcare-autoscaler"] == (1485, 288)
-    assert len(found) == 9
+    assert len(found) == 10
     assert "The gate refuses this deploy" in messages
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from headroom.blueprint import Joined, Ref, Secret, canonical_json, encode, leaves
 from headroom.local.standin.values import UNKNOWN
 from policies.adapters.program import judge_blueprint
+from policies.adoption import adoption_path, adoption_text
+from policies.evidence import load_context
 from policies.judge import all_rules
+from policies.ratchet import record
 from policies.verdict import Violation
 from stacks.reading import environments, floors_path, lock_path
 from stacks.voice import render
@@ -84,6 +88,20 @@ def test_the_pack_says_what_synth_says(ungated: Callable[[], Project], environme
     assert (ended.code != 0) == verdict.refused
     if verdict.refused:
         assert project.files() == []
+
+
+def test_an_adoption_plan_lets_through_what_it_records(project: Project) -> None:
+    """Program and pack find it beside the lock: the published figures pass, and plain `pulumi` warns of each violation."""
+    plan, lock = planned("seed"), lock_path("seed", project.root)
+    broken = judge_blueprint(render(plan), lock, floors_path(), plan.as_of).violations
+    context = load_context(lock, floors_path(), plan.as_of)
+    adopted = record(broken, (), context, date(2026, 12, 31), "pods and quota are ordered (ops)")
+    adoption_path(lock).write_text(adoption_text(adopted), encoding="utf-8")
+    ended = project.run("preview", "seed")
+    assert (ended.code, ended.violations) == (0, ())
+    said = project.plain("preview", "--stack", "seed")
+    assert said.returncode == 0
+    assert all(f"waived: [{each.rule}] {each.resource}: {each.message}" in said.stdout for each in broken)
 
 
 def test_the_engine_registers_exactly_the_blueprint(project: Project, tmp_path: Path) -> None:

@@ -20,11 +20,13 @@ PLAN = ("voice", "capacity-plan")
 """The plan itself, and its digest at the root."""
 WATCHED = "observability-prometheus-config"
 """The rules and constants that come of the plan."""
+DOOR = "door-figures"
+"""What the cluster holds workloads to."""
 LIVE = ("healthcare", "real-estate", "sales", "salon", "it-helpdesk")
 
 DOUBLED: dict[str, tuple[str, ...]] = {
-    "margins.burst": (*LIVE, *(f"{name}-autoscaler" for name in LIVE), "edge-caps", WATCHED),
-    "verticals.healthcare.session.cpu": ("healthcare", "healthcare-deployment", "healthcare-autoscaler", WATCHED),
+    "margins.burst": (*LIVE, *(f"{name}-autoscaler" for name in LIVE), "edge-caps", DOOR, WATCHED),
+    "verticals.healthcare.session.cpu": ("healthcare", "healthcare-deployment", "healthcare-autoscaler", DOOR, WATCHED),
     "verticals.sales.pod.descriptors": ("sales-deployment",),
     "verticals.after-hours.depth_cap": (
         "after-hours",
@@ -35,14 +37,14 @@ DOUBLED: dict[str, tuple[str, ...]] = {
         "after-hours-queue-settings",
         WATCHED,
     ),
-    "scaling.prescale_lead": ("sales-autoscaler", "node-upgrades"),
+    "scaling.prescale_lead": ("sales-autoscaler", "node-upgrades", DOOR),
     "bus.cap_per_session": ("bus-real-estate-*",),
     "turn.user_quota": ("turn-config", "turn-servers"),
-    "edge.tunnel.replicas": ("edge", "edge-tunnel-deployment", WATCHED),
+    "edge.tunnel.replicas": ("edge", "edge-tunnel-deployment", DOOR, WATCHED),
     "edge.scripts.shield.requests": ("edge-router", "edge-shield"),
     "plans.starter.cap": ("gateway", "gateway-config", "edge-caps", "sold"),
     "tools.slots": ("tools", "tools-deployment"),
-    "gpu.asr.streams.value": ("gpu-asr", "gpu-asr-deployment"),
+    "gpu.asr.streams.value": ("gpu-asr", "gpu-asr-deployment", DOOR),
     "observability.retention": ("observability", "observability-prometheus-workload"),
 }
 """Figures of the spec, and the resources that each may change beside the plan."""

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ from policies.judge import judge
 from policies.margins import ROOT
 from policies.stack import Resource, Stack
 from policies.verdict import Verdict
+from tests.policies.door import door, stand
 from tests.policies.parts import caps_text, part, rules_text
 
 DATA_END = date(2026, 11, 2)
@@ -85,14 +87,18 @@ def passing() -> Situation:
     }
     floors = json.loads(FLOORS.read_text())
     evidence = {"lock": lock, "floors": floors, "as_of": DATA_END.isoformat()}
-    return Situation({resource["name"]: resource for resource in resources}, evidence)
+    named = {resource["name"]: resource for resource in [*resources, *budgets(resources), *door()]}
+    stand(named, named)
+    return Situation(named, evidence)
 
 
 def change(situation: Situation, changes: list[Document]) -> Situation:
-    """Return a changed situation. The lock's digest and the root's copy of it follow, unless they are changed themselves."""
+    """Return a changed situation. The lock's digest, the root's copy and the door follow, unless they are changed themselves."""
     changed = copy.deepcopy(situation)
     for one in changes:
         _apply(changed, one)
+    _keep(changed, situation)
+    stand(changed.resources, situation.resources)
     lock = changed.evidence["lock"]
     if isinstance(lock, dict):
         lock.setdefault("digest", digest(lock))
@@ -135,9 +141,10 @@ def _write(document: object, path: Path) -> Path | None:
 def _apply(situation: Situation, one: Document) -> None:
     if "add" in one:
         added = _pinned(copy.deepcopy(one["add"]))
-        situation.resources[added["name"]] = added
+        situation.resources.update({resource["name"]: resource for resource in [added, *budgets([added])]})
     elif "with" in one:
-        situation.resources.update({made["name"]: _pinned(made) for name in one["with"] for made in part(name)})
+        made = [_pinned(resource) for name in one["with"] for resource in part(name)]
+        situation.resources.update({resource["name"]: resource for resource in [*made, *budgets(made)]})
     elif "copy" in one:
         twin = copy.deepcopy(situation.resources[one["copy"]])
         situation.resources[one["as"]] = twin | {"name": one["as"]}
@@ -288,6 +295,31 @@ def _live(  # noqa: PLR0917  # a row of a table
         _kubernetes(f"{name}-deployment", "apps/v1", "Deployment", name, name, body),
         _kubernetes(f"{name}-service", "v1", "Service", name, name, {"spec": {"ports": [{"port": 8080}]}}),
     ]
+
+
+def budgets(resources: list[Document]) -> list[Document]:
+    """Return a PodDisruptionBudget of every workload that keeps its pods, whose pods get the label that it selects by."""
+    found = []
+    for resource in resources:
+        if resource["type"] in ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"):
+            metadata, labels = resource["props"]["metadata"], {"app": resource["name"]}
+            resource["props"]["spec"]["template"].setdefault("metadata", {}).setdefault("labels", {}).update(labels)
+            spec = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+            kept = _kubernetes("", "policy/v1", "PodDisruptionBudget", metadata["name"], metadata["namespace"], {"spec": spec})
+            found.append(kept | {"name": f"{resource['name']}-budget"})
+    return found
+
+
+def _keep(changed: Situation, before: Situation) -> None:
+    """Let the labels that budgets select by stand, and an autoscaler start at its week's baseline, where nobody changed it."""
+    for name, resource in changed.resources.items():
+        spec, was = resource["props"].get("spec"), before.resources.get(name, {}).get("props", {}).get("spec")
+        if f"{name}-budget" in changed.resources and isinstance(spec, dict) and isinstance(spec.get("template"), dict):
+            spec["template"].setdefault("metadata", {}).setdefault("labels", {}).setdefault("app", name)
+        if resource["type"].endswith(":HorizontalPodAutoscaler") and was and spec.get("minReplicas") == was["minReplicas"]:
+            schedule = resource["props"]["metadata"]["annotations"].get("headroom.dev/schedule")
+            found = re.search(r'"baseline": *(\d+)', schedule) if isinstance(schedule, str) else None
+            spec["minReplicas"] = int(found[1]) if found else spec["minReplicas"]
 
 
 def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document) -> list[Document]:

@@ -8,7 +8,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
-PARTS = ("alerts", "bus", "carrier", "edge", "gpu", "latency", "queue", "tunnel", "turn")
+PARTS = ("alerts", "bus", "carrier", "edge", "gateways", "gpu", "latency", "queue", "tools", "tunnel", "turn")
 _POOL = {"headroom.dev/pool": "parts"}
 _DAY = 86_400
 
@@ -20,9 +20,11 @@ def part(name: str) -> list[Document]:
         "bus": _bus,
         "carrier": _carrier,
         "edge": _edge,
+        "gateways": _gateways,
         "gpu": _gpu,
         "latency": _latency,
         "queue": _queue,
+        "tools": _tools,
         "tunnel": _tunnel,
         "turn": _turn,
     }[name]()
@@ -247,11 +249,46 @@ def _queue() -> list[Document]:
     ]
 
 
+def _tools() -> list[Document]:
+    figures = _claims(survive=1, calls_per_session=2, call_seconds=1.5, service_level=0.95)
+    pod = _told("1", HEADROOM_SLOTS="20", HEADROOM_WAIT_MS="100")
+    return [
+        _space("tools"),
+        _workload("tools", "Deployment", "tools", "tools", "tools", figures, {"replicas": 5, "template": {"spec": pod}}),
+    ]
+
+
+def _gateways() -> list[Document]:
+    models = {"replicas": 4, "template": {"spec": _told("1", HEADROOM_MAX_STREAMS="30")}}
+    settings = json.dumps({"queue": "after-hours", "depthCap": 1000})
+    callbacks = {"replicas": 2, "template": {"spec": _told("1", HEADROOM_SETTINGS=settings)}}
+    taken = _claims(queue="after-hours", survive=1, per_second=10)
+    return [
+        *_gpu(),
+        *_queue(),
+        _space("gateway"),
+        _space("after-hours-callbacks"),
+        _workload("gateway", "Deployment", "gateway", "gateway", "gateway", _claims(survive=1), models),
+        _workload("callbacks", "Deployment", "callbacks", "after-hours-callbacks", "queue-gateway", taken, callbacks),
+    ]
+
+
+def _told(cpu: str, **environment: str) -> Document:
+    container = _container("app", cpu=cpu) | {"env": [{"name": name, "value": value} for name, value in environment.items()]}
+    return {
+        "nodeSelector": _POOL,
+        "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
+        "containers": [container],
+    }
+
+
 def _bus() -> list[Document]:
     config = """\
 server_name: $POD_NAME
 port: 4222
 max_connections: 65536 # of one server
+max_payload: 1MB
+jetstream { store_dir: /data, max_file_store: 3000000000 }
 cluster { name: bus, routes: [$ROUTE_0, $ROUTE_1] }
 accounts {
   "sales" {
@@ -280,11 +317,13 @@ accounts {
         "containers": [_container("bus")],
         "volumes": [{"name": "config", "configMap": {"name": "bus"}}],
     }
+    disk = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "3000000000"}}}}
+    body = {"replicas": 3, "template": {"spec": pod}, "volumeClaimTemplates": [disk]}
     return [
         _space("bus"),
         _object("bus-config", "v1", "ConfigMap", "bus", "bus", {"data": {"nats.conf": config}}),
         _object("bus-sales-stream", "v1", "ConfigMap", "sales-stream", "bus", {"data": {"stream.json": json.dumps(stream)}}),
-        _workload("bus-servers", "StatefulSet", "bus", "bus", "bus", figures, {"replicas": 3, "template": {"spec": pod}}),
+        _workload("bus-servers", "StatefulSet", "bus", "bus", "bus", figures, body),
     ]
 
 

@@ -167,13 +167,10 @@ def test_reading_names_the_whole_path() -> None:
     assert optional(resource, "gone.deeper") is None
 
 
-@pytest.mark.parametrize("value", [True, "nan", "inf", "-1", -0.5, [], {}, None, "12 "])
+@pytest.mark.parametrize("value", [True, "nan", "inf", "-1", -0.5, [], {}, None, "12 ", "1_000", "\u0661\u0662"])
 def test_numbers_are_numbers(value: object) -> None:
-    """What is no finite number of at least zero is refused where one is read."""
+    """What is no finite number of at least zero is refused where one is read, and so is what Python alone would read."""
     place = Place(Resource("t", "web", {}), "spec.x", value)
-    if value == "12 ":
-        assert place.count() == 12
-        return
     for read in (place.number, place.count):
         with pytest.raises(Unreadable):
             read()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto.analyzer_pb2 import AnalyzerResource, AnalyzeStackRequest
 from pulumi_policy import (
     EnforcementLevel,
     PolicyResource,
@@ -20,8 +21,8 @@ from pulumi_policy import (
 from pulumi_policy.policy import PolicyCustomTimeouts
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from policies.adapters.pack import RECORDER, plain_properties, policies
-from policies.adapters.pack_config import pack_configuration
+from policies.adapters.pack import RECORDER, forget_outputs, plain_properties, policies
+from policies.adapters.pack_config import SHOWN, pack_configuration
 from policies.judge import all_rules
 from policies.stack import UNKNOWN
 from policies.verdict import render_violation
@@ -60,7 +61,7 @@ def run_pack(
     situation: Situation, config: Mapping[str, Any], outputs: Mapping[str, Document] | None = None
 ) -> dict[str, list[tuple[str, str | None]]]:
     """Return what each policy reports, as text and URN, when the engine shows it inputs first and the stack of outputs then."""
-    recorder, *rules = policies()
+    recorder, *rules, _ = policies({})
     reported: dict[str, list[tuple[str, str | None]]] = {}
     for item in situation.resources.values():
         props = unknown_checking_proxy(engine_form(item["props"]))
@@ -85,10 +86,11 @@ def configuration(situation: Situation, folder: Path) -> dict[str, str]:
 
 
 def test_one_mandatory_policy_a_rule() -> None:
-    """The pack holds every rule as a mandatory policy, and the recorder of their inputs before them."""
-    made = policies()
+    """The pack holds every rule as a mandatory policy, the recorder of inputs before them, and one that only tells after them."""
+    *made, last = policies({})
     assert [policy.name for policy in made] == [RECORDER, *(rule.name for rule in all_rules())]
     assert {policy.enforcement_level for policy in made} == {EnforcementLevel.MANDATORY}
+    assert (last.name, last.enforcement_level) == (SHOWN, EnforcementLevel.ADVISORY)
 
 
 def test_proxies_become_plain_values() -> None:
@@ -156,7 +158,7 @@ def test_inputs_are_judged_not_outputs(tmp_path: Path) -> None:
 def test_outputs_are_judged_where_no_inputs_came_by(tmp_path: Path) -> None:
     """A resource that the recorder never saw is judged by its outputs, not passed."""
     situation = change(passing(), [{"at": [AUTOSCALER, "spec", "maxReplicas"], "to": 4}])
-    _, *rules = policies()
+    _, *rules, _ = policies({})
     resources = [policy_resource(item) for item in situation.resources.values()]
     args = StackValidationArgs(resources, configuration(situation, tmp_path))
     found: list[str] = []
@@ -167,38 +169,28 @@ def test_outputs_are_judged_where_no_inputs_came_by(tmp_path: Path) -> None:
 
 
 def test_no_configuration_refuses() -> None:
-    """Without configuration every rule that needs evidence refuses, each with what to give."""
+    """Pulumi passes over a misspelt name, and the rule behind it gets no configuration: every rule says so and refuses."""
     reported = run_pack(change(passing(), []), {})
-    silent = {rule for rule, found in reported.items() if not found}
-    # These need no evidence, or judge parts that this stack does not have.
-    assert silent == {
-        "plan-exists",
-        "session-costs-cover-measurement",
-        "reserved-capacity-names-its-product",
-        "drain-covers-longest-call",
-        "nodes-cover-maximum",
-        "gpu-memory-covers-sessions",
-        "gpu-not-time-sliced",
-        "gpu-region-is-turn-region",
-        "bus-survives-one-loss",
-        "queue-cap-below-memory",
-        "queue-never-evicts",
-        "tunnel-replicas-fixed",
-        "plan-caps-match-plans",
-        "sold-caps-within-fleet",
-        "object-rate-within-limit",
-        "alerts-match-plan",
-        "images-pinned",
-        "phi-apart",
-        "workloads-are-known",
-        "waivers-end",
-    }
-    ((text, urn),) = reported["claims-match-lock"]
-    assert text == (
-        "forecast lock: could not be judged: no path to it is configured. "
-        "Remedy: give the path of the environment's forecast lock."
-    )
-    assert urn is None
+    for rule, found in reported.items():
+        ((text, urn),) = found
+        assert f"there is none for {rule} (is its name misspelt?)" in text
+        assert urn is None
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"loc": "x"}, "it has the unknown key 'loc'; it knows lock, floors, asOf, mode, verdicts, breakGlassReason"),
+        ({"mode": "anotated"}, "mode is 'anotated'; it is strict or annotated"),
+        ({"mode": 1.0}, "mode is 1.0"),
+    ],
+)
+def test_a_misspelt_configuration_refuses(config: dict[str, object], words: str, tmp_path: Path) -> None:
+    """Every rule refuses what Pulumi passes over in silence."""
+    situation = change(passing(), [])
+    reported = run_pack(situation, configuration(situation, tmp_path) | config)
+    assert all(words in text for found in reported.values() for text, _ in found)
+    assert all(reported.values())
 
 
 @pytest.mark.parametrize("config", [{"lock": 7.0}, {"lock": "\0"}, {"asOf": 5.0}, {"floors": ["x"]}])
@@ -253,3 +245,17 @@ def _note(found: list[tuple[str, str | None]], text: str, urn: str | None) -> No
 
 def _options() -> PolicyResourceOptions:
     return PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
+
+
+def test_only_outputs_that_nobody_reads_are_forgotten() -> None:
+    """A resource whose inputs were recorded keeps its name; one that did not come by keeps its outputs, by which it is judged."""
+    request = AnalyzeStackRequest(
+        resources=[
+            AnalyzerResource(type="a:b:C", urn=f"urn:{name}", name=name, properties={"size": 1.0}, parent="urn:root")
+            for name in ("recorded", "unseen")
+        ]
+    )
+    whole = AnalyzerResource.FromString(request.resources[1].SerializeToString())
+    forget_outputs(request.resources, {"urn:recorded": {"size": 1}})
+    assert request.resources[0] == AnalyzerResource(type="a:b:C", urn="urn:recorded", name="recorded")
+    assert request.resources[1] == whole

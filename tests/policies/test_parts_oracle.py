@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from policies.figures import poisson_quantile
@@ -56,7 +56,7 @@ def test_relays_by_counting_calls(  # noqa: PLR0917  # the figures of a relay
     while free_ports >= each and free_bits >= 200_000:
         calls, free_ports, free_bits = calls + 1, free_ports - each, free_bits - 200_000
     held = max(0, servers - survive) * calls * 0.9
-    config = f"min-port=10000\nmax-port={10000 + ports - 1}\ntotal-quota=0\nbps-capacity={megabits * 125_000}\n"
+    config = f"min-port=10000\nmax-port={10000 + ports - 1}\nuse-auth-secret\ntotal-quota=0\nbps-capacity={megabits * 125_000}\n"
     changes: list[Document] = [
         {"with": ["turn"]},
         {"at": ["turn-config", "data", "turnserver.conf"], "to": config},
@@ -66,6 +66,70 @@ def test_relays_by_counting_calls(  # noqa: PLR0917  # the figures of a relay
         claim("turn-servers", "relayed-share", share / 100),
     ]
     assert refused("turn-ports-cover-burst", changes, tmp_path) == (required() * share / 100 > held)
+
+
+def _late(erlangs: float, slots: int, wait: float, service: float) -> float:
+    """Return the share that waits longer than so long, by the states of an M/M/c line one after another."""
+    if erlangs >= slots:
+        return 1.0
+    states = [1.0]
+    for number in range(1, slots + 4000):
+        states.append(states[-1] * erlangs / min(number, slots))
+    return sum(states[slots:]) / sum(states) * math.exp(-(slots - erlangs) * wait / service)
+
+
+@QUIET
+@given(
+    pods=st.integers(1, 8),
+    survive=st.integers(0, 2),
+    slots=st.integers(1, 30),
+    milliseconds=st.integers(0, 500),
+    tenths=st.integers(1, 60),
+    calls=st.integers(1, 6),
+    level=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_tools_by_the_states_of_their_line(  # noqa: PLR0917  # the figures of a line
+    tmp_path: Path, pods: int, survive: int, slots: int, milliseconds: int, tenths: int, calls: int, level: float
+) -> None:
+    """What every session asks of the executors, and a ninth more that must stay free, waits too long, or it does not."""
+    servers, service = max(0, pods - survive) * slots, tenths / 10
+    erlangs = required() / 180 * calls * service / 0.9
+    late = _late(erlangs, servers, milliseconds / 1000, service)
+    assume(abs(late - (1 - level)) > 1e-6)
+    environment = ("spec", "template", "spec", "containers", 0, "env")
+    changes: list[Document] = [
+        {"with": ["tools"]},
+        {"at": ["tools", "spec", "replicas"], "to": pods},
+        {"at": ["tools", *environment, 0, "value"], "to": str(slots)},
+        {"at": ["tools", *environment, 1, "value"], "to": str(milliseconds)},
+        claim("tools", "survive", survive),
+        claim("tools", "calls-per-session", calls),
+        claim("tools", "call-seconds", service),
+        claim("tools", "service-level", level),
+    ]
+    assert refused("tools-cover-burst", changes, tmp_path) == (late > 1 - level)
+
+
+@QUIET
+@given(
+    tenants=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 300), st.booleans()), min_size=1, max_size=4),
+    millions=st.integers(1, 60),
+)
+def test_caps_by_seating_tenants(tmp_path: Path, tenants: list[tuple[int, int, bool]], millions: int) -> None:
+    """Tenants with a guarantee are seated first, at their whole caps; the rest gets eleven seats for ten of what is left."""
+    seats = millions * 1_000_000 // 6000
+    for number, cap, guaranteed in tenants:
+        seats -= number * cap * guaranteed
+    wanted = sum(number * cap for number, cap, guaranteed in tenants if not guaranteed)
+    plans = {
+        f"plan-{index}": {"tenants": number, "cap": cap, "guaranteed": int(guaranteed)}
+        for index, (number, cap, guaranteed) in enumerate(tenants)
+    }
+    changes: list[Document] = [
+        {"add": {"type": "headroom:plan:Sold", "name": "sold", "props": {"plans": plans}}},
+        {"at": ["model", "primary", "tokensPerMinute"], "to": millions * 1_000_000},
+    ]
+    assert refused("caps-within-the-account", changes, tmp_path) == (seats < 0 or wanted * 10 > max(0, seats) * 11)
 
 
 @QUIET
@@ -166,7 +230,8 @@ def test_the_bus_by_its_calls(tmp_path: Path, left: int, messages: int, cap: int
     """Every call sends 50 messages a second and may leave its cap waiting, three times on disk, a tenth of all kept free."""
     sessions = required(verticals=("sales",))
     config = (
-        f'max_connections: 1000, accounts {{ "sales" {{ jetstream {{ max_file: {storage} }}, '
+        "max_payload: 1MB, jetstream { max_file_store: 2000g }, max_connections: 1000, "
+        f'accounts {{ "sales" {{ jetstream {{ max_file: {storage} }}, '
         "limits { max_connections: 100, max_payload: 1000 } } }"
     )
     stream = {
@@ -182,6 +247,7 @@ def test_the_bus_by_its_calls(tmp_path: Path, left: int, messages: int, cap: int
         {"with": ["bus"]},
         {"at": ["bus-servers", "spec", "replicas"], "to": left + 1},
         {"at": ["bus-config", "data", "nats.conf"], "to": config},
+        {"at": ["bus-servers", "spec", "volumeClaimTemplates", 0, "spec", "resources", "requests", "storage"], "to": "2T"},
         {"at": ["bus-sales-stream", "data", "stream.json"], "to": json.dumps(stream)},
         claim("bus-servers", "messages-per-second", messages),
     ]

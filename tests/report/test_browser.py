@@ -8,6 +8,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.report.conftest import WAIVED
+
 pytestmark = pytest.mark.needs("chromium", "apt-get install chromium")
 
 OVERLAPS = """() => {
@@ -50,9 +52,9 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(params=["local", "prod"])
+@pytest.fixture(params=["local", "prod", WAIVED])
 def file(request: pytest.FixtureRequest, reported: Callable[[str], str], tmp_path: Path) -> Path:
-    """A report of a measured and of a declared load."""
+    """A report of a measured and of a declared load, and one with waivers."""
     written = tmp_path / "report.html"
     written.write_text(reported(request.param), encoding="utf-8")
     return written

@@ -8,11 +8,15 @@ import pytest
 
 from capacity import CapacityPlan
 from capacity.shortfall import Shortfall
+from headroom.review.report import tables
+from headroom.review.report.evidence import evidence
 from headroom.review.report.page import report_page
+from headroom.review.report.sessions import sessions_of
 from policies.verdict import Verdict, Violation
+from tests.report.conftest import WAIVED
 from tests.report.outline import outline
 
-ENVIRONMENTS = ("local", "prod", "seed")
+ENVIRONMENTS = ("local", "prod", "seed", WAIVED)
 SECTIONS = [
     "Verdict",
     "Sessions required and held",
@@ -93,6 +97,42 @@ def test_a_refusal_shows_each_violation_with_its_remedy(planned: Callable[[str],
     assert "&lt;b&gt;too few&lt;/b&gt;" in first
     assert "raise pods &amp; wait" in first
     assert "&lt;script&gt;too few" in first
+
+
+def test_waivers_stand_in_the_verdict_with_the_days_they_have_left(reported: Callable[[str], str]) -> None:
+    """Each with what it lets through and why, the first to end first; a page without one says nothing of waivers."""
+    first, _ = reported(WAIVED).split('<section id="sessions"')
+    assert "none is broken but for what waivers let through" in first
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</th>\n(.*?)</tr>", first, flags=re.DOTALL)
+    cells = {rule: re.findall(r"<td[^>]*>(.*?)</td>", rest) for rule, rest in rows}
+    held = "sales holds &lt;650&gt; of 700 sessions"
+    assert list(cells) == ["sessions-cover-burst", "turn-ports-cover-burst"]
+    assert cells["sessions-cover-burst"] == ["sales", held, "adoption plan: nodes are on order", "2026-11-05", "3"]
+    assert cells["turn-ports-cover-burst"][-1] == "14"
+    assert "waiver" not in reported("local").split('<section id="sessions"')[0]
+
+
+@pytest.mark.parametrize("environment", ["local", "prod"])
+def test_the_evidence_of_every_figure_is_one_click_away(planned: Callable[[str], CapacityPlan], environment: str) -> None:
+    """Whatever the tables of the plan show as a figure leads to a step of a chain; a count of tenants is the spec's own."""
+    plan = planned(environment)
+    proof = evidence(plan)
+    shown = (
+        tables.sessions_table(sessions_of(plan), proof),
+        *(tables.week_table(live, proof) for live in plan.live),
+        tables.binding_table(plan, proof),
+        tables.bought_table(plan, proof),
+        tables.reserved_table(plan, proof),
+        tables.cost_table(plan, proof),
+        tables.sold_table(plan, proof),
+    )
+    steps = {f"#{step.id}" for chain in proof.chains for step in chain.steps}
+    for each in shown:
+        for row in each.rows:
+            for place, cell in enumerate(row[1:], start=1):
+                figure = place not in each.prose and any(letter.isdigit() for letter in cell.text)
+                if figure and each.headings[place] != "tenants":
+                    assert cell.link in steps, f"{each.caption}: {row[0].text}, {each.headings[place]}"
 
 
 def test_no_rule_run_is_a_refusal(planned: Callable[[str], CapacityPlan]) -> None:

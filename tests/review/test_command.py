@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from headroom.cli import review as command
 from headroom.cli.main import options
-from headroom.review.comment import render_comment
+from headroom.review.comment import FAILED, MARKER, render_comment
 from headroom.review.document import Review
 from tests.review.samples import INVALID, REFUSED, REMOVED, quiet, review
 
@@ -91,3 +91,14 @@ def test_a_file_that_is_no_review_is_bad_input(tmp_path: Path) -> None:
         ran = CliRunner().invoke(_app(), ["review", "--from", str(tmp_path / name)])
         assert ran.exit_code == 2
         assert "is no review" in ran.stderr
+
+
+def test_where_there_is_no_review_the_comment_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A review that could not be made leaves an empty file: no older verdict may stand for this change."""
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    (tmp_path / "review.json").write_text("")
+    ran = CliRunner().invoke(_app(), ["review", "--from", str(tmp_path / "review.json"), "--post"])
+    assert ran.exit_code == 2
+    assert summary.read_text() == FAILED + "\n"
+    assert FAILED.startswith(f"{MARKER}\n## ⚪ Not judged")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from capacity.cost import HOURS_PER_MONTH, MINUTES_PER_MONTH
+from capacity.cost import HOURS_PER_MONTH, MINUTES_PER_MONTH, Cost
 from capacity.explain import Step, explain, explain_parts
 from capacity.explain_model import explain_model
 from capacity.figures import Price
@@ -12,8 +12,9 @@ from capacity.plan import CapacityPlan
 from capacity.pool_plan import PoolPlan
 from capacity.sizing.claims import said
 from headroom.review.report.figures import shown
+from headroom.review.report.idle import bought, reserved
 
-MODEL, COST = "model", "cost"
+MODEL, COST, IDLE = "model", "cost", "idle"
 """Chains that belong to no vertical and no part."""
 
 
@@ -55,12 +56,13 @@ def pool_title(name: str) -> str:
 
 
 def evidence(plan: CapacityPlan) -> Evidence:
-    """Return the chains of the live verticals, the model, the pools, the other parts of the stack, and the cost."""
+    """Return the chains of the live verticals, the model, the pools, the other parts of the stack, what is idle, and the cost."""
     named = [
         *((live.name, explain(plan, live.name)) for live in plan.live),
         (MODEL, explain_model(plan)),
         *((pool_title(pool.name), tuple(_pool(pool, plan.as_of))) for pool in plan.pools),
         *((part.name, explain_parts(plan, part.name)) for part in plan.sizings),
+        (IDLE, tuple(_idle(plan))),
         (COST, tuple(_costs(plan))),
     ]
     return Evidence(tuple(_chain(place, title, steps) for place, (title, steps) in enumerate(named, start=1)))
@@ -93,6 +95,21 @@ def _pool(pool: PoolPlan, as_of: date) -> Iterator[Step]:
         yield Step("lasts", (pool.lead.short_on - as_of).days, "days", formula, f"{section}.lead_time")
 
 
+def _idle(plan: CapacityPlan) -> Iterator[Step]:
+    for machines in bought(plan):
+        name, price = pool_title(machines.pool), f"spec: pools.{machines.pool}.price_per_node_hour"
+        formula = f"{machines.nodes} there are - {machines.taken} taken by pods - {machines.kept} kept for a loss or a rollout"
+        yield Step(f"{name}: beyond", machines.beyond, "nodes", formula, "plan")
+        formula = f"{machines.beyond} nodes x {HOURS_PER_MONTH:g} hours x the price of one"
+        yield Step(f"{name}: beyond, a month", machines.beyond_cost, plan.currency, formula, price)
+    for places in reserved(plan):
+        pods, each = f"{places.places:,} places at the maximum", places.vertical
+        yield Step(f"{each}: places", places.places, "sessions", "replicas at the maximum x sessions a pod, by requests", "plan")
+        yield Step(f"{each}: used", places.used, "sessions", "mean over the lock's weeks", "lock: mean_sessions")
+        yield Step(f"{each}: idle", places.idle, "of its places", f"1 - used / {pods}", "plan")
+        yield Step(f"{each}: idle, a month", places.idle_cost, plan.currency, "its machines x that share", "plan")
+
+
 def _costs(plan: CapacityPlan) -> Iterator[Step]:
     for pool in plan.pools:
         price = pool.spec.price_per_node_hour
@@ -108,13 +125,25 @@ def _costs(plan: CapacityPlan) -> Iterator[Step]:
         mean = "mean sessions" if cost.call_minutes is None else f"{cost.call_minutes / MINUTES_PER_MONTH:,.1f} mean sessions"
         formula = f"{mean} x {MINUTES_PER_MONTH:,.0f} minutes x the price of one"
         yield Step(f"{cost.name}: model", cost.model, plan.currency, formula, "lock: mean_sessions")
+        yield from _sums(cost, plan.currency)
     yield Step(f"{whole.name}: machines", whole.infrastructure, plan.currency, "sum of these", "plan")
     yield Step(f"{whole.name}: model", whole.model, plan.currency, "sum of these", "plan")
+    yield from _sums(whole, plan.currency)
     for sold in plan.sold_costs:
         formula = "of all machines, by the sessions set aside for its tenants: what they hold or are guaranteed"
         yield Step(f"plan {sold.name}: machines", sold.infrastructure, plan.currency, formula, f"spec: plans.{sold.name}")
         formula = "of all minutes, by the sessions that its tenants hold"
         yield Step(f"plan {sold.name}: model", sold.model, plan.currency, formula, f"spec: plans.{sold.name}")
+        yield Step(f"plan {sold.name}: in all", sold.monthly, plan.currency, "machines + model", "plan")
+        formula = f"in all / {sold.tenants:,} tenants"
+        yield Step(f"plan {sold.name}: a tenant", sold.per_tenant, plan.currency, formula, f"spec: plans.{sold.name}")
+
+
+def _sums(cost: Cost, currency: str) -> Iterator[Step]:
+    yield Step(f"{cost.name}: in all", cost.monthly, currency, "machines + model", "plan")
+    formula = f"mean sessions x {MINUTES_PER_MONTH:,.0f} minutes"
+    yield Step(f"{cost.name}: call minutes", cost.call_minutes, "minutes", formula, "lock: mean_sessions")
+    yield Step(f"{cost.name}: a call minute", cost.per_call_minute, currency, "in all / call minutes", "plan")
 
 
 def _price(name: str, price: Price | None, unit: str, where: str) -> Step:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from capacity.plan import CapacityPlan, LivePlan
 from headroom.review.report import tables
 from headroom.review.report.calendar import Due, calendar
-from headroom.review.report.evidence import evidence
+from headroom.review.report.evidence import COST, Evidence, evidence
 from headroom.review.report.plots import calendar_plot, cost_plot, history_plot, sessions_plot, week_plot
 from headroom.review.report.sessions import Sessions, sessions_of
 from headroom.review.report.table import Table
@@ -36,6 +36,7 @@ def report_page(plan: CapacityPlan, verdict: Verdict, zone: str) -> str:
 
     proof, rows, dues = evidence(plan), sessions_of(plan), calendar(plan)
     costs = tables.cost_table(plan, proof)
+    least = min(plan.live, key=lambda live: live.headroom, default=None)
     environment = Environment(
         loader=PackageLoader("headroom.review.report"),
         autoescape=True,
@@ -48,19 +49,23 @@ def report_page(plan: CapacityPlan, verdict: Verdict, zone: str) -> str:
         plan=plan,
         verdict=verdict,
         broken=len({violation.rule for violation in verdict.violations}),
-        least=min(plan.live, key=lambda live: live.headroom, default=None),
+        least=least,
+        least_link=None if least is None else proof.link(least.name, "headroom"),
         next_due=dues[0],
+        next_link=proof.link(*dues[0].proof) if dues[0].proof else "#history",
         violations=tables.violations_table(verdict) if verdict.violations else None,
+        waived=tables.waived_table(verdict) if verdict.waived else None,
         shortfalls=tables.shortfalls_table(plan) if plan.shortfalls else None,
         sessions=_sessions(rows, tables.sessions_table(rows, proof)) if rows else None,
         histories=[_history(plan, live, place) for place, live in enumerate(plan.live) if plan.lock.verticals[live.name].weekly],
         coverage=tables.coverage_table(plan.lock),
-        weeks=[_week(plan, live, zone, place) for place, live in enumerate(plan.live)],
+        weeks=[_week(plan, live, zone, place, proof) for place, live in enumerate(plan.live)],
         zone=zone,
         binding=tables.binding_table(plan, proof),
         bought=tables.bought_table(plan, proof),
         reserved=tables.reserved_table(plan, proof),
         idle=next(cost for cost in plan.costs if cost.name == "idle").infrastructure,
+        idle_link=proof.link(COST, "idle: machines"),
         cost=_cost(plan, costs),
         costs=costs,
         sold=tables.sold_table(plan, proof) if plan.sold_costs else None,
@@ -92,12 +97,12 @@ def _history(plan: CapacityPlan, live: LivePlan, place: int) -> Figure:
     return Figure(drawn, alternative, f"{caption}.", table)
 
 
-def _week(plan: CapacityPlan, live: LivePlan, zone: str, place: int) -> Figure:
+def _week(plan: CapacityPlan, live: LivePlan, zone: str, place: int, proof: Evidence) -> Figure:
     week = week_of(live, plan.lock.verticals[live.name], zone, plan.as_of)
     windows = "; ".join(f"{each.day} {each.start} to {each.end}: {each.replicas} replicas" for each in live.scaling.windows)
     alternative = f"{live.name}: {week.basis}. Pre-scale windows: {windows or 'none'}"
     caption = f"{live.name}: {week.basis}; {live.scaling.baseline} to {live.scaling.maximum} replicas."
-    return Figure(week_plot(week, live.peak, f"week-{place}"), alternative, caption, tables.week_table(live))
+    return Figure(week_plot(week, live.peak, f"week-{place}"), alternative, caption, tables.week_table(live, proof))
 
 
 def _cost(plan: CapacityPlan, table: Table) -> Figure | None:

@@ -7,9 +7,9 @@ from capacity.lock import ForecastLock, VerticalForecast
 from capacity.plan import CapacityPlan, LivePlan
 from capacity.sizing.claims import said
 from headroom.review.report.calendar import Due
-from headroom.review.report.evidence import COST, MODEL, Evidence, pool_title
+from headroom.review.report.evidence import COST, IDLE, MODEL, Evidence, pool_title
 from headroom.review.report.figures import money, shown, signed
-from headroom.review.report.idle import bought, reserved
+from headroom.review.report.idle import Reserved, bought, reserved
 from headroom.review.report.sessions import Sessions
 from headroom.review.report.table import Cell, Table, table
 from policies.verdict import Verdict
@@ -19,6 +19,22 @@ def violations_table(verdict: Verdict) -> Table:
     """Return what the gate refuses, and what to do."""
     rows = [(each.rule, each.resource, each.message, each.remedy) for each in verdict.violations]
     return table("Violations", "rule | resource | what is wrong | remedy", rows, prose=(1, 2, 3))
+
+
+def waived_table(verdict: Verdict) -> Table:
+    """Return the violations that somebody answers for, the first to end first."""
+    rows = [
+        (
+            each.waiver.rule,
+            each.waiver.resource,
+            each.violation.message,
+            ("adoption plan: " if each.adopted else "") + each.waiver.reason,
+            each.waiver.until.isoformat(),
+            str(each.days_left),
+        )
+        for each in sorted(verdict.waived, key=lambda each: (each.days_left, each.waiver.rule, each.waiver.resource))
+    ]
+    return table("Waivers in force", "rule | resource | what is wrong | reason | until | days left", rows, prose=(1, 2, 3))
 
 
 def shortfalls_table(plan: CapacityPlan) -> Table:
@@ -44,7 +60,7 @@ def sessions_table(rows: Sequence[Sessions], evidence: Evidence) -> Table:
             linked("provided", f"{row.safe:,}"),
             _room(row.headroom, evidence.link(row.name, "headroom")),
             linked("hard ceiling", f"{row.hard:,}"),
-            interval,
+            linked("required", interval),
         )
 
     headings = "vertical | required | safe ceiling | headroom | hard ceiling | 90% interval of the binding term"
@@ -57,13 +73,18 @@ def history_table(forecast: VerticalForecast, name: str) -> Table:
     return table(f"{name}: concurrent sessions by week", "week from | 99% | 99.9% | maximum", rows)
 
 
-def week_table(live: LivePlan) -> Table:
+def week_table(live: LivePlan, evidence: Evidence) -> Table:
     """Return the floors that a week plot outlines."""
     rows = [
-        (f"{each.day} {each.start} to {each.end}", each.zone, f"{each.lead_seconds / 60:,.0f} min before", str(each.replicas))
+        (
+            f"{each.day} {each.start} to {each.end}",
+            each.zone,
+            f"{each.lead_seconds / 60:,.0f} min before",
+            Cell(str(each.replicas), evidence.link(live.name, f"floor {each.day} {each.start}-{each.end}")),
+        )
         for each in live.scaling.windows
     ]
-    rest = ("all other hours", "-", "-", str(live.scaling.baseline))
+    rest = ("all other hours", "-", "-", Cell(str(live.scaling.baseline), evidence.link(live.name, "lowest floor")))
     return table(f"{live.name}: floors of the week", "window | zone | up from | replicas", [*rows, rest], prose=(1, 2))
 
 
@@ -74,25 +95,26 @@ def binding_table(plan: CapacityPlan, evidence: Evidence) -> Table:
         cap = live.spec.cap if live.ceiling.binding == "cap" else None
         claim = f"session cost {said(live.spec.session)}" if cap is None else said(cap)
         link = evidence.link(live.name, "hard ceiling")
-        rows.append((live.name, Cell(f"a pod by {live.ceiling.binding}", link), claim, _room(live.headroom)))
+        room = _room(live.headroom, evidence.link(live.name, "headroom"))
+        rows.append((live.name, Cell(f"a pod by {live.ceiling.binding}", link), claim, room))
     for place, ceiling in enumerate(plan.model.ceilings):
         # Only the first one must carry the burst.
         link = evidence.link(MODEL, f"{ceiling.provider} holds")
         source = "; ".join(dict.fromkeys(limit.source for limit in ceiling.limits if limit.name == ceiling.binding))
-        room = _room(plan.model.headroom) if place == 0 else "-"
-        rows.append((ceiling.provider, Cell(ceiling.binding, link), source, room))
+        headroom = _room(plan.model.headroom, link) if place == 0 else "-"
+        rows.append((ceiling.provider, Cell(ceiling.binding, link), source, headroom))
     for pool in plan.pools:
         name = pool_title(pool.name)
-        rows.append((name, Cell(pool.binding, evidence.link(name, "required")), said(pool.spec), _room(pool.headroom)))
+        link = evidence.link(name, "required")
+        rows.append((name, Cell(pool.binding, link), said(pool.spec), _room(pool.headroom, link)))
     for part in plan.sizings:
         link = evidence.link(part.name, part.name)
         if part.sizing is None:
             rows.append((part.name, Cell("unknown load", link), part.load, "-"))
         else:
             bound = [limit.source for limit in part.sizing.limits if limit.name == part.sizing.binding]
-            rows.append(
-                (part.name, Cell(part.sizing.binding, link), "; ".join(dict.fromkeys(bound)), _room(part.sizing.headroom))
-            )
+            room = _room(part.sizing.headroom, evidence.link(part.name, "headroom"))
+            rows.append((part.name, Cell(part.sizing.binding, link), "; ".join(dict.fromkeys(bound)), room))
     return table("What binds, and what it rests on", "part | bound by | rests on | headroom", rows, prose=(1, 2))
 
 
@@ -108,8 +130,8 @@ def bought_table(plan: CapacityPlan, evidence: Evidence) -> Table:
             linked(each.pool, "there are", each.nodes),
             linked(each.pool, "taken by pods", each.taken),
             linked(each.pool, "required", each.kept),
-            str(each.beyond),
-            money(each.beyond_cost),
+            Cell(str(each.beyond), evidence.link(IDLE, f"{pool_title(each.pool)}: beyond")),
+            Cell(money(each.beyond_cost), evidence.link(IDLE, f"{pool_title(each.pool)}: beyond, a month")),
         )
         for each in bought(plan)
     ]
@@ -121,13 +143,17 @@ def bought_table(plan: CapacityPlan, evidence: Evidence) -> Table:
 
 def reserved_table(plan: CapacityPlan, evidence: Evidence) -> Table:
     """Return the places of each vertical, by what is used of them."""
+
+    def linked(each: Reserved, step: str, text: str) -> Cell:
+        return Cell(text, evidence.link(IDLE, f"{each.vertical}: {step}"))
+
     rows = [
         (
             each.vertical,
-            Cell(f"{each.places:,}", evidence.link(each.vertical, "maximum")),
-            Cell("unknown" if each.used is None else f"{each.used:,.1f}", evidence.link(COST, f"{each.vertical}: model")),
-            "unknown" if each.idle is None else f"{each.idle:.0%}",
-            money(each.idle_cost),
+            linked(each, "places", f"{each.places:,}"),
+            linked(each, "used", "unknown" if each.used is None else f"{each.used:,.1f}"),
+            linked(each, "idle", "unknown" if each.idle is None else f"{each.idle:.0%}"),
+            linked(each, "idle, a month", money(each.idle_cost)),
         )
         for each in reserved(plan)
     ]
@@ -142,8 +168,13 @@ def cost_table(plan: CapacityPlan, evidence: Evidence) -> Table:
         unknown = "unknown" if cost.call_minutes != 0 else "-"
         return unknown if cost.per_call_minute is None else f"{cost.per_call_minute:.4f}"
 
-    rows = [
-        (cost.name, *_parts(cost, cost.name, evidence), money(cost.monthly), money(cost.call_minutes), minute(cost))
+    rows: list[tuple[Cell | str, ...]] = [
+        (
+            cost.name,
+            *_parts(cost, cost.name, evidence),
+            Cell(money(cost.call_minutes), evidence.link(COST, f"{cost.name}: call minutes")),
+            Cell(minute(cost), evidence.link(COST, f"{cost.name}: a call minute")),
+        )
         for cost in plan.costs
     ]
     headings = "part | machines | speech model | in all | call minutes | a call minute"
@@ -152,13 +183,12 @@ def cost_table(plan: CapacityPlan, evidence: Evidence) -> Table:
 
 def sold_table(plan: CapacityPlan, evidence: Evidence) -> Table:
     """Return a month of each plan that is sold."""
-    rows = [
+    rows: list[tuple[Cell | str, ...]] = [
         (
             cost.name,
             str(cost.tenants),
             *_parts(cost, f"plan {cost.name}", evidence),
-            money(cost.monthly),
-            money(cost.per_tenant),
+            Cell(money(cost.per_tenant), evidence.link(COST, f"plan {cost.name}: a tenant")),
         )
         for cost in plan.sold_costs
     ]
@@ -169,9 +199,9 @@ def _room(headroom: float | None, link: str | None = None) -> Cell:
     return Cell(signed(headroom), link, bad=headroom is not None and headroom < 0)
 
 
-def _parts(cost: Cost | PlanCost, chain: str, evidence: Evidence) -> tuple[Cell, Cell]:
-    machines = Cell(money(cost.infrastructure), evidence.link(COST, f"{chain}: machines"))
-    return machines, Cell(money(cost.model), evidence.link(COST, f"{chain}: model"))
+def _parts(cost: Cost | PlanCost, chain: str, evidence: Evidence) -> tuple[Cell, ...]:
+    amounts = (("machines", cost.infrastructure), ("model", cost.model), ("in all", cost.monthly))
+    return tuple(Cell(money(amount), evidence.link(COST, f"{chain}: {step}")) for step, amount in amounts)
 
 
 def calendar_table(dues: Sequence[Due], plan: CapacityPlan, evidence: Evidence) -> Table:

@@ -1,0 +1,49 @@
+"""Whole objects: gone, there twice, in another namespace, of another kind."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from policies.stack import Resource, Stack
+from tests.gate_proof.leaves import subject_of, with_resource
+from tests.gate_proof.table import ObjectRow, fits, object_rows
+
+Change = tuple[str, Stack, tuple[str, ...]]
+"""What was done, the stack with it, and the rules of which one must refuse."""
+
+
+def object_changes(stack: Stack, *, short: bool) -> Iterator[Change]:
+    """Yield every harmful change of a whole object; `short` yields one of each row."""
+    done: set[int] = set()
+    for resource in stack.resources:
+        subject = subject_of(resource)
+        if resource.type.startswith("kubernetes:") and not (short and len(done) > 1):
+            yield f"{subject}: declared twice", _twice(stack, resource), ("references-resolve",)
+            other = with_resource(stack, resource, _of_another_kind(resource))
+            yield f"{subject}: of another kind", other, ("workloads-are-known",)
+        row = next((row for row in object_rows() if fits(row.of, subject)), None)
+        if row is not None and not (short and id(row) in done):
+            done.add(id(row))
+            yield from _rowed(stack, resource, subject, row)
+
+
+def _rowed(stack: Stack, resource: Resource, subject: str, row: ObjectRow) -> Iterator[Change]:
+    if row.gone:
+        yield f"{subject}: gone", with_resource(stack, resource), row.gone
+    if row.twice:
+        yield f"{subject}: there twice", _twice(stack, resource), row.twice
+    if row.moved:
+        yield f"{subject}: in another namespace", with_resource(stack, resource, _moved(resource)), row.moved
+
+
+def _twice(stack: Stack, resource: Resource) -> Stack:
+    return with_resource(stack, resource, resource, Resource(resource.type, f"{resource.name}-twice", resource.props))
+
+
+def _moved(resource: Resource) -> Resource:
+    metadata: dict[str, Any] = {**resource.props["metadata"], "namespace": "elsewhere"}
+    return Resource(resource.type, resource.name, {**resource.props, "metadata": metadata})
+
+
+def _of_another_kind(resource: Resource) -> Resource:
+    props = {**resource.props, "apiVersion": "example.com/v1", "kind": "Gadget"}
+    return Resource("kubernetes:example.com/v1:Gadget", resource.name, props)
