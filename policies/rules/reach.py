@@ -249,11 +249,11 @@ def _references_resolve(stack: Stack, _context: Context) -> Iterator[Finding]:
 
 
 def _declared_once(stack: Stack) -> Iterator[Finding]:
-    seen: Counter[tuple[str, Any, Any]] = Counter()
+    seen: Counter[tuple[str, str, str]] = Counter()
     for resource in stack.resources:
         metadata = resource.props.get("metadata")
         if resource.type.startswith("kubernetes:") and isinstance(metadata, Mapping):
-            key = (resource.type, metadata.get("namespace"), metadata.get("name"))
+            key = (resource.type, str(metadata.get("namespace")), str(metadata.get("name")))
             seen[key] += 1
             if seen[key] == 2:  # noqa: PLR2004  # the second is one too many
                 yield Finding(resource.name, "another resource of the stack declares the same object", "declare it once")

@@ -314,12 +314,19 @@ def _keep(changed: Situation, before: Situation) -> None:
     """Let the labels that budgets select by stand, and an autoscaler start at its week's baseline, where nobody changed it."""
     for name, resource in changed.resources.items():
         spec, was = resource["props"].get("spec"), before.resources.get(name, {}).get("props", {}).get("spec")
-        if f"{name}-budget" in changed.resources and isinstance(spec, dict) and isinstance(spec.get("template"), dict):
+        if not isinstance(spec, dict):
+            continue
+        if f"{name}-budget" in changed.resources and isinstance(spec.get("template"), dict):
             spec["template"].setdefault("metadata", {}).setdefault("labels", {}).setdefault("app", name)
         if resource["type"].endswith(":HorizontalPodAutoscaler") and was and spec.get("minReplicas") == was["minReplicas"]:
-            schedule = resource["props"]["metadata"]["annotations"].get("headroom.dev/schedule")
-            found = re.search(r'"baseline": *(\d+)', schedule) if isinstance(schedule, str) else None
+            found = re.search(r'"baseline": *(\d+)', str(_annotations(resource).get("headroom.dev/schedule")))
             spec["minReplicas"] = int(found[1]) if found else spec["minReplicas"]
+
+
+def _annotations(resource: Document) -> Document:
+    metadata = resource["props"].get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document) -> list[Document]:

@@ -39,7 +39,9 @@ def door() -> list[Document]:
 
 
 def stand(resources: Mapping[str, Document], before: Mapping[str, Document]) -> None:
-    """Let the door follow the objects, but in what differs from the door that was there before."""
+    """Let the door follow the objects, but in what differs from the door that was there before; nothing where there was none."""
+    if FIGURES not in before:
+        return
     held = [
         one["props"] | {"kind": kind}
         for one in resources.values()
