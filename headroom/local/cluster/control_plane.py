@@ -30,6 +30,7 @@ from headroom.local.paths import Paths
 _READY_WITHIN_S = 90.0
 _ENDED_WITHIN_S = 10.0
 _RECOVERED_WITHIN_S = 10.0
+_PORT_FREE_WITHIN_S = 2.0
 _POLL_S = 0.1
 _LOG_LINES_SHOWN = 15
 
@@ -226,7 +227,17 @@ def _name(process: Process) -> str:
 def _taken(ports: Mapping[str, int], running: Sequence[Process]) -> bool:
     """Return whether somebody else listens on a port of ours, whose component therefore could not start."""
     here = {_name(process) for process in running}
-    return any(name.removesuffix("-peer") not in here and not is_free(port) for name, port in ports.items())
+    deadline = time.monotonic() + _PORT_FREE_WITHIN_S
+    return any(name.removesuffix("-peer") not in here and not _gets_free(port, deadline) for name, port in ports.items())
+
+
+def _gets_free(port: int, deadline: float) -> bool:
+    """Return whether a port is free in time: the threads of a program that was killed may hold it for a moment longer."""
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _write_kubeconfigs(paths: Paths, pki: Pki, ports: Mapping[str, int]) -> None:

@@ -29,24 +29,30 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(f"{log.name}.previous"))
-    # Not subprocess: its objects expect to see the end of what they started.
-    pid = os.posix_spawn(
-        command[0],
-        tuple(command),
-        environment,
-        setsid=True,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-    )
-    # Its /proc entry is there even if it ended at once: nobody has collected its end yet. The command line comes a moment
-    # after the program: without it nobody would find the process again.
-    state, started_ticks = _stat(pid)
-    while state != "Z" and _command(pid) != tuple(command):
-        time.sleep(0.001)
-        state, _ = _stat(pid)
+    # Ctrl-C waits until the program can be found again, or whoever ends what was started would miss it.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        # Not subprocess: its objects expect to see the end of what they started.
+        pid = os.posix_spawn(
+            command[0],
+            tuple(command),
+            environment,
+            setsid=True,
+            setsigmask=mask,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+        )
+        # Its /proc entry is there even if it ended at once: nobody has collected its end yet. The command line comes a moment
+        # after the program: without it nobody would find the process again.
+        state, started_ticks = _stat(pid)
+        while state != "Z" and _command(pid) != tuple(command):
+            time.sleep(0.001)
+            state, _ = _stat(pid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return Process(pid, started_ticks, tuple(command))
 
 
