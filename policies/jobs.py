@@ -107,8 +107,7 @@ def _gateway_caps(stack: Stack, vertical: str) -> Iterator[int]:
     """Yield the caps that the gateways of a queue refuse at: they are who adds jobs."""
     for gateway in of_kind(stack, "queue-gateway"):
         for container in pod_of(gateway)["containers"].items():
-            variables = container.get("env")
-            for one in [] if variables is None else variables.items():
+            for one in container.listed("env"):
                 if one["name"].text() == "HEADROOM_SETTINGS" and _names(one["value"], vertical):
                     try:
                         yield documents.integer(documents.parse(one["value"].text()).get("depthCap"), "depthCap", 1)
@@ -125,8 +124,7 @@ def _caps(stack: Stack) -> Mapping[str, list[Place]]:
         if owner is None:
             continue
         for container in pod_of(workload)["containers"].items():
-            variables = container.get("env")
-            for one in [] if variables is None else variables.items():
+            for one in container.listed("env"):
                 if one["name"].text() == _CAP:
                     found.setdefault(owner.text(), []).append(one["value"])
     return found

@@ -15,8 +15,7 @@ def stands_apart(pod: Place) -> bool:
 
 def never_together(pod: Place, standing: int) -> bool:
     """Return whether a constraint keeps each of so many pods on a node of its own: over as many nodes as there are pods."""
-    constraints = pod.get("topologySpreadConstraints")
-    for one in [] if constraints is None else constraints.items():
+    for one in pod.listed("topologySpreadConstraints"):
         least = one.get("minDomains")
         if (
             one["topologyKey"].text() == HOST
@@ -31,8 +30,7 @@ def never_together(pod: Place, standing: int) -> bool:
 
 def spreads_over(pod: Place, key: str) -> bool:
     """Return whether a workload's pods are spread over nodes, or over zones, by a constraint that lets them differ by one."""
-    constraints = pod.get("topologySpreadConstraints")
     return any(
         one["topologyKey"].text() == key and one["maxSkew"].count(at_least=1) == 1
-        for one in ([] if constraints is None else constraints.items())
+        for one in pod.listed("topologySpreadConstraints")
     )

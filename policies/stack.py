@@ -137,6 +137,11 @@ class Place:
             raise UnknownValue(self.resource.name, self._below(key))
         return None if value is None else Place(self.resource, self._below(key), value)
 
+    def listed(self, key: str) -> list["Place"]:
+        """Return the places of the elements of the list below; none where there is no list."""
+        found = self.get(key)
+        return [] if found is None else found.items()
+
     def items(self) -> list["Place"]:
         """Return the places of a list's elements."""
         return [self[index] for index in range(len(self._sequence()))]

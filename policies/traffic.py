@@ -63,8 +63,7 @@ def denies_all(policy: Resource) -> bool:
 
 def rules_of(policy: Resource, direction: str) -> list[Place]:
     """Return the rules of a policy, of `ingress` or `egress`."""
-    rules = field(policy, "spec").get(direction)
-    return [] if rules is None else rules.items()
+    return field(policy, "spec").listed(direction)
 
 
 def on_some(rule: Place, ports: frozenset[int]) -> bool:
@@ -98,8 +97,7 @@ def _chooses(peer: Place, space: Space) -> bool:
     wanted = selector.get("matchLabels")
     if wanted is not None and any(space.labels.get(key) != wanted[key].text() for key in wanted.value):
         return False
-    expressions = selector.get("matchExpressions")
-    return all(_holds(expression, space) for expression in ([] if expressions is None else expressions.items()))
+    return all(_holds(expression, space) for expression in selector.listed("matchExpressions"))
 
 
 def _holds(expression: Place, space: Space) -> bool:

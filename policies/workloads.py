@@ -46,9 +46,8 @@ def pod_of(workload: Resource) -> Place:
 
 def configuration(stack: Stack, workload: Resource, file: str) -> Place:
     """Return the text of a file that a workload's pods read from a ConfigMap of the stack; none or two are `Unreadable`."""
-    volumes = pod_of(workload).get("volumes")
     found = []
-    for volume in [] if volumes is None else volumes.items():
+    for volume in pod_of(workload).listed("volumes"):
         named = volume.get("configMap")
         if named is None:
             continue
@@ -75,8 +74,7 @@ def container_of(workload: Resource, name: str) -> Place:
 
 def environment(container: Place, name: str) -> Place:
     """Return the value of a container's environment variable; one that is not set once is `Unreadable`."""
-    variables = container.get("env")
-    found = [one for one in ([] if variables is None else variables.items()) if one["name"].text() == name]
+    found = [one for one in container.listed("env") if one["name"].text() == name]
     if len(found) != 1:
         message = f"{container.path}.env sets {name} {len(found)} times"
         raise Unreadable(container.resource.name, message, "set it once")

@@ -46,10 +46,8 @@ def _accepts(live: Live, demand: Demand) -> Iterator[Finding]:
 
 def _checked_backlog(live: Live) -> int:
     """Return the backlog below which a pod does not start: its first container compares what the kernel grants."""
-    initial = pod_of(live.deployment).get("initContainers")
-    for container in [] if initial is None else initial.items():
-        command = container.get("command")
-        words = [] if command is None else command.items()
+    for container in pod_of(live.deployment).listed("initContainers"):
+        words = container.listed("command")
         for index, word in enumerate(words[:-1]):
             if word.text() == "--somaxconn":
                 return _number(words[index + 1])

@@ -75,8 +75,7 @@ def _scaled(workload: Resource, scaler: Resource | None) -> Iterator[tuple[str, 
 
 def _workload(workload: Resource) -> Iterator[tuple[str, str]]:
     pod = pod_of(workload)
-    started = pod.get("initContainers")
-    containers = [*([] if started is None else started.items()), *pod["containers"].items()]
+    containers = [*pod.listed("initContainers"), *pod["containers"].items()]
     yield "resources", "\n".join(line for container in containers for line in _bounds(container))
     selector = pod.get("nodeSelector")
     pool = None if selector is None else selector.get(_POOL)

@@ -72,8 +72,7 @@ def _is_free(stack: Stack, workload: Resource) -> Iterator[Finding]:
 def _comes_in_time(stack: Stack, workload: Resource) -> Iterator[Finding]:
     """What holds sessions answers within the scaling lag, and no container beside it takes what the pod was given for them."""
     lag, pod = field(stack.the_one(ROOT), "lagSeconds").number(), pod_of(workload)
-    initial = pod.get("initContainers")
-    for container in [*pod["containers"].items(), *([] if initial is None else initial.items())]:
+    for container in [*pod["containers"].items(), *pod.listed("initContainers")]:
         limits = container["resources"].get("limits")
         if limits is None or limits.get("memory") is None:
             yield Finding(workload.name, f"{container.path} takes as much memory as it likes", "give it a limit")
@@ -105,8 +104,7 @@ def _may_stand(pod: Place, *, ours: bool) -> Iterator[Finding]:
             continue
         if kind != "podAntiAffinity" or any(term["topologyKey"].text() != HOST for term in required.items()):
             yield Finding(name, f"its {kind} asks for nodes that its pool was not counted with", _FREE)
-    constraints = pod.get("topologySpreadConstraints")
-    for one in [] if constraints is None else constraints.items():
+    for one in pod.listed("topologySpreadConstraints"):
         if one["whenUnsatisfiable"].text() != "ScheduleAnyway" and one["topologyKey"].text() not in (HOST, ZONE):
             yield Finding(
                 name, f"it is spread over {one['topologyKey'].text()}, or does not come", "spread it over nodes or zones"
@@ -132,8 +130,7 @@ def _takes_what_is_counted(workload: Resource, pod: Place) -> Iterator[Finding]:
     on_node = kind is not None and kind.text() in _ON_THE_NODE
     if shares is not None and shares.value is not False and not on_node:
         yield Finding(workload.name, "its pods take the network of their node: no two of them stand on one", _FREE)
-    initial = pod.get("initContainers")
-    for container in [*pod["containers"].items(), *([] if initial is None else initial.items())]:
+    for container in [*pod["containers"].items(), *pod.listed("initContainers")]:
         ports, resources = container.get("ports"), container.get("resources")
         if not on_node and any(port.get("hostPort") is not None for port in ([] if ports is None else ports.items())):
             yield Finding(workload.name, f"{container.path} takes a port of its node: no two of them stand on one", _FREE)

@@ -20,8 +20,7 @@ def _images_pinned(stack: Stack, _context: Context) -> Iterator[Finding]:
 def _is_pinned(workload: Resource) -> Iterator[Finding]:
     pod = pod_of(workload)
     for kind in _CONTAINERS:
-        containers = pod.get(kind)
-        for container in [] if containers is None else containers.items():
+        for container in pod.listed(kind):
             if _PINNED.fullmatch(container["image"].text()) is None:
                 message = f"its container {container['name'].text()} runs an image that is not named by its digest"
                 yield Finding(workload.name, message, "name it by name@sha256:digest")

@@ -95,8 +95,7 @@ def _ports(servers: list[Resource]) -> frozenset[int]:
     ports: set[int] = set()
     for one in servers:
         for container in field(one, "spec.template.spec.containers").items():
-            listed = container.get("ports")
-            ports |= {port["containerPort"].count() for port in ([] if listed is None else listed.items())}
+            ports |= {port["containerPort"].count() for port in container.listed("ports")}
     return frozenset(ports)
 
 

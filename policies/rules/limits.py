@@ -49,7 +49,7 @@ def _limits_observed_recently(stack: Stack, context: Context) -> Iterator[Findin
             name = provider["name"].text()
             for limit, evidence in limits_of(provider):
                 yield from _is_recent(evidence, f"{limit} of {name}", floors, usable(context.as_of))
-            for index, reserved in enumerate(_reserved(provider)):
+            for index, reserved in enumerate(provider.listed("reserved")):
                 yield from _is_recent(reserved, f"reserved capacity {index + 1} of {name}", floors, usable(context.as_of))
 
     def ordered(carrier: Resource) -> Iterator[Finding]:
@@ -89,15 +89,10 @@ def _day(place: Place) -> date:
         raise WrongField(place.resource.name, place.path, "a day such as 2026-11-02") from None
 
 
-def _reserved(provider: Place) -> list[Place]:
-    reserved = provider.get("reserved")
-    return [] if reserved is None else reserved.items()
-
-
 def _reserved_capacity_names_its_product(stack: Stack, _context: Context) -> Iterator[Finding]:
     def check(model: Resource) -> Iterator[Finding]:
         for provider in providers(model):
-            for reserved in _reserved(provider):
+            for reserved in provider.listed("reserved"):
                 yield from _is_a_product(reserved, provider)
 
     yield from each(stack.of_type(MODEL), lambda model: model.name, check)

@@ -81,8 +81,7 @@ def _open_files(workload: Resource) -> Iterator[int]:
 
 
 def _backlogs(workload: Resource) -> Iterator[int]:
-    initial = pod_of(workload).get("initContainers")
-    for container in [] if initial is None else initial.items():
+    for container in pod_of(workload).listed("initContainers"):
         command = container.get("command")
         words = [] if command is None else [str(word) for word in command.value]
         yield from (int(number) for word, number in pairwise(words) if word == "--somaxconn" and number.isdigit())

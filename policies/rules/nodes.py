@@ -98,8 +98,7 @@ def _pod_size(pod: Place) -> Size:
     cpu, memory = 0.0, 0.0
     for container in pod["containers"].items():
         cpu, memory = cpu + _request(container, "cpu"), memory + _request(container, "memory")
-    initial = pod.get("initContainers")
-    for container in [] if initial is None else initial.items():
+    for container in pod.listed("initContainers"):
         if container.get("restartPolicy") is None:
             cpu, memory = max(cpu, _request(container, "cpu")), max(memory, _request(container, "memory"))
         else:  # An initial container that restarts stays beside the others.

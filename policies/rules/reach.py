@@ -124,8 +124,7 @@ def _labels(workload: Resource) -> Mapping[str, Any]:
 
 def _listening(workload: Resource) -> Iterator[tuple[str, int]]:
     for container in pod_of(workload)["containers"].items():
-        listed = container.get("ports")
-        for port in [] if listed is None else listed.items():
+        for port in container.listed("ports"):
             name = port.get("name")
             yield ("" if name is None else name.text()), port["containerPort"].count(at_least=1)
 
@@ -264,8 +263,7 @@ def _has_what_it_names(stack: Stack, workload: Resource) -> Iterator[Finding]:
     account = pod.get("serviceAccountName")
     if account is not None and find_object(stack, _ACCOUNT, Identity(namespace, account.text())) is None:
         yield Finding(workload.name, f"its ServiceAccount {account.text()} is not in the stack: no pod starts", "declare it")
-    volumes = pod.get("volumes")
-    for volume in [] if volumes is None else volumes.items():
+    for volume in pod.listed("volumes"):
         named = volume.get("configMap")
         if named is not None and find_object(stack, CONFIG_MAP, Identity(namespace, named["name"].text())) is None:
             message = f"the ConfigMap {named['name'].text()} of its volume is not in the stack: no pod starts"
