@@ -116,7 +116,7 @@ def _stack_policy(rule: Rule, inputs: Inputs) -> StackValidationPolicy:
 def _telling_policy(inputs: Inputs) -> StackValidationPolicy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         if args.get_config().get("mode") == ANNOTATED:  # a program of ours tells by itself
-            urns = {resource.name: resource.urn for resource in args.resources}
+            urns = urns_by_name(args)
             for rule in all_rules():
                 for waived in judge_rule(rule, args, inputs).waived:
                     report(f"[{rule.name}] {render_waived(waived)}", urns.get(waived.violation.resource))
@@ -136,7 +136,7 @@ def _validation(rule: Rule, inputs: Inputs) -> Callable[[StackValidationArgs, Re
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         try:
             verdict = judge_rule(rule, args, inputs)
-            urns = {resource.name: resource.urn for resource in args.resources}
+            urns = urns_by_name(args)
             for violation in verdict.violations:
                 report(render_violation(violation), urns.get(violation.resource))
             _write_verdict(args.get_config(), rule, verdict)
@@ -167,6 +167,16 @@ def judge_rule(rule: Rule, args: StackValidationArgs, inputs: Inputs) -> Verdict
     if not any(part.of_type(*POD_SPECS)):
         return Verdict((nothing_annotated(rule.name),), (rule.name,))
     return judge_by([rule] if runs_on(rule, part, context) else [], with_claims(part, context), context)
+
+
+def urns_by_name(args: StackValidationArgs) -> dict[str, str]:
+    """Return the URN that each resource name stands for: of those that share it the workload's, else the last by type.
+
+    The engine lists resources in an order that changes from run to run, and a foreign program may call all parts of a
+    workload by one name.
+    """
+    last_wins = sorted(args.resources, key=lambda resource: (resource.resource_type in POD_SPECS, resource.urn))
+    return {resource.name: resource.urn for resource in last_wins}
 
 
 def _stack(args: StackValidationArgs, inputs: Inputs) -> Stack:

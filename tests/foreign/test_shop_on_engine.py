@@ -95,7 +95,7 @@ def test_what_is_annotated_is_judged_and_what_is_not_is_listed(shop: Shop) -> No
     assert set(run) < {rule.name for rule in all_rules()}
     code, said = shop.preview(maximum=TOO_FEW)
     assert code != 0
-    assert "[mandatory]  sessions-cover-burst  (kubernetes:autoscaling/v2:HorizontalPodAutoscaler: checkout)" in said
+    assert "[mandatory]  sessions-cover-burst  (kubernetes:apps/v1:Deployment: checkout)" in said
     assert "6 pods hold 540 hard, 480 safe; a pod admits only 80. Remedy: set maxReplicas to 7." in said
 
 

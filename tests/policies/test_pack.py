@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pulumi_policy import (
 from pulumi_policy.policy import PolicyCustomTimeouts
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from policies.adapters.pack import RECORDER, forget_outputs, plain_properties, policies
+from policies.adapters.pack import RECORDER, forget_outputs, plain_properties, policies, urns_by_name
 from policies.adapters.pack_config import SHOWN, pack_configuration
 from policies.judge import all_rules
 from policies.stack import UNKNOWN
@@ -144,6 +145,19 @@ def test_violation_points_at_its_resource(tmp_path: Path) -> None:
     situation = change(passing(), [{"at": [AUTOSCALER, "spec", "maxReplicas"], "to": 4}])
     ((_, urn),) = run_pack(situation, configuration(situation, tmp_path))["sessions-cover-burst"]
     assert urn == urn_of(situation.resources[AUTOSCALER])
+
+
+def test_a_name_that_three_share_stands_for_the_workload() -> None:
+    """In whichever order the engine lists them: a foreign program may call a workload's autoscaler and budget as itself."""
+    types = (
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+        "kubernetes:apps/v1:Deployment",
+        "kubernetes:policy/v1:PodDisruptionBudget",
+    )
+    items = [{"type": type_, "name": "checkout", "props": {}} for type_ in types]
+    for listed in permutations(items):
+        named = urns_by_name(StackValidationArgs([policy_resource(item) for item in listed], {}))
+        assert named == {"checkout": urn_of(items[1])}
 
 
 def test_inputs_are_judged_not_outputs(tmp_path: Path) -> None:
