@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 
 from headroom.conformance.contract import LIMITS, READY, STARTS_AS_PLANNED, Finding, judged
 from headroom.located import BadInput, Problem
+from headroom.ports import free_ports
 
 START_SECONDS = 60.0
 END_SECONDS = 10.0
@@ -45,7 +45,7 @@ def start_below_plan(command: str) -> Finding:
 
 def _started(words: list[str], limits: Mapping[str, str]) -> tuple[bool, str]:
     """Return whether a process becomes ready, and what it said by then."""
-    port, probe_port = _free_ports(2)
+    port, probe_port = free_ports(2)
     defaults = {"HEADROOM_MAX_SESSIONS": "1", "HEADROOM_WORKERS": "1", "HEADROOM_DRAIN_SECONDS": "1"}
     ports = {"HEADROOM_PORT": str(port), "HEADROOM_PROBE_PORT": str(probe_port)}
     with tempfile.TemporaryFile() as output:
@@ -61,14 +61,6 @@ def _started(words: list[str], limits: Mapping[str, str]) -> tuple[bool, str]:
             _end(process)
         output.seek(0)
         return ready, answer + output.read().decode(errors="replace").strip()
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _ready(process: "subprocess.Popen[bytes]", port: int) -> tuple[bool, str]:

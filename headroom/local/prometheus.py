@@ -1,6 +1,5 @@
 """Prometheus and promtool, built from a pinned Go module, and a server on loopback over data of one's own."""
 
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 from headroom.local.errors import ToolFailed
 from headroom.local.goprograms import ensure_programs
 from headroom.local.paths import Paths
+from headroom.ports import free_ports
 
 _PACKAGE = "github.com/prometheus/prometheus/cmd"
 _PROGRAMS = ("prometheus", "promtool")
@@ -70,7 +70,7 @@ def serving(
     """
     configuration, log = folder / "prometheus.yml", folder / "prometheus.log"
     configuration.write_text(configured, encoding="utf-8")
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     command: tuple[str | Path, ...] = (
         programs.prometheus,
         f"--config.file={configuration}",
@@ -100,9 +100,3 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) ->
         except (urllib.error.URLError, OSError):
             time.sleep(_POLL_S)
     raise ToolFailed("starting Prometheus failed", log.read_text(errors="replace")[-2000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

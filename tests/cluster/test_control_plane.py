@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from headroom.local.cluster.components import is_free
 from headroom.local.cluster.control_plane import ClusterStatus, down, status, up
 from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import connect
 from headroom.local.paths import Paths, paths
+from headroom.ports import is_free
 from tests.cluster.objects import eventually
 
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later (https://go.dev/doc/install)")

@@ -18,10 +18,10 @@ from components.nodes.machine import CONFIG
 from components.nodes.render import machine_texts, node_resources
 from headroom.blueprint import Blueprint, Rendered, encode
 from headroom.engine.definitions import TARGET, missing_definitions
-from headroom.local.cluster.components import is_free
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from headroom.local.target import Cluster
 from headroom.local.target import encode as encode_target
+from headroom.ports import free_ports
 from tests.cluster.objects import eventually, path, put
 from tests.components.test_nodes import with_karpenter
 from tests.environments import planned
@@ -50,7 +50,7 @@ def hardened(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     arguments = yaml.safe_load(files[CONFIG])["kube-apiserver-arg"]
     for name, here in own.items():
         arguments = [argument.replace(f"={name}", f"={here}") for argument in arguments]
-    port = next(port for port in range(20_000, 30_000) if is_free(port))
+    (port,) = free_ports(1)
     kept = [argument for argument in command if not argument.startswith("--secure-port=")]
     with (folder / "output").open("w") as output:
         server = subprocess.Popen(

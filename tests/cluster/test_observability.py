@@ -1,6 +1,5 @@
 """The rendered observability on a real API server, and the autoscaler's metric by real Prometheus, adapter and controller."""
 
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from headroom.local.goprograms import ensure_adapter
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from headroom.local.paths import paths
 from headroom.local.prometheus import ensure_prometheus, serving
+from headroom.ports import free_ports
 from tests.cluster.objects import eventually, held, path
 from tests.environments import planned
 
@@ -89,9 +89,7 @@ def adapter(api: Api, kubeconfig: Path, objects: dict[str, Rendered], prometheus
     document["users"][0]["user"] = {"token": token}
     own.write_text(yaml.safe_dump(document))
     (folder / "adapter.yaml").write_text(objects["observability-adapter-config"].props["data"]["adapter.yaml"])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    (port,) = free_ports(1)
     here = {
         "--config": folder / "adapter.yaml",
         "--prometheus-url": prometheus,

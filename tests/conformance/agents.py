@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headroom.ports import free_ports
 from tests.waiting import PATIENCE_SECONDS
 
 REFERENCE = (sys.executable, "-m", "examples.agent")
@@ -49,15 +49,6 @@ def running(folder: Path, *command: str, **figures: str) -> Iterator[Agent]:
             yield agent
         finally:
             process.kill()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _answering(agent: Agent) -> None:

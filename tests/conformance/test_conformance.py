@@ -19,7 +19,8 @@ from headroom.conformance.contract import CALL, PLAN, TENANT, Rule
 from headroom.conformance.run import Probing
 from headroom.conformance.run import conformance as probed
 from headroom.conformance.service import Service
-from tests.conformance.agents import REFERENCE, Agent, conformance, free_ports, running, verdicts
+from headroom.ports import free_ports
+from tests.conformance.agents import REFERENCE, Agent, conformance, running, verdicts
 from tests.conformance.twins import TWINS, limits_only_shown, no_limits_check, one_port
 from tests.waiting import PATIENCE_SECONDS
 

@@ -1,7 +1,5 @@
 """The control plane's five programs: how each is started and how its health is asked."""
 
-import random
-import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from headroom.local.cluster.build import Binaries
 from headroom.local.cluster.pki import Pki
+from headroom.ports import free_ports
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok")
 """Programs in the order in which they must be started."""
@@ -54,28 +53,8 @@ def components(
 
 
 def choose_ports() -> dict[str, int]:
-    """Return a free port of 127.0.0.1 for each of ``PORTS``.
-
-    They lie below the kernel's range for outgoing connections: from there a client of this very cluster could take the
-    port of a program that is started a moment later. The choice is random, so that two clusters that start at once
-    hardly meet.
-    """
-    lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    candidates = range(10_000, max(lowest_outgoing, 20_000))
-    free = filter(is_free, random.sample(candidates, len(candidates)))
-    return dict(zip(PORTS, free, strict=False))
-
-
-def is_free(port: int) -> bool:
-    """Return whether nobody listens on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        # As Go's servers do: connections that are still dying do not hold a port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    """Return a free port of 127.0.0.1 for each of ``PORTS``."""
+    return dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
 
 
 def is_healthy(component: Component) -> bool:

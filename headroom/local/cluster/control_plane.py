@@ -17,7 +17,6 @@ from headroom.local.cluster.components import (
     Component,
     choose_ports,
     components,
-    is_free,
     is_healthy,
 )
 from headroom.local.cluster.lock import held
@@ -26,6 +25,7 @@ from headroom.local.cluster.processes import Process, find, is_running, start, s
 from headroom.local.errors import ToolFailed
 from headroom.local.kubernetes.client import Refused, connect
 from headroom.local.paths import Paths
+from headroom.ports import is_free
 
 _READY_WITHIN_S = 90.0
 _ENDED_WITHIN_S = 10.0

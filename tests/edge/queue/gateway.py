@@ -20,8 +20,9 @@ import redis
 from capacity.plan import QueuePlan
 from capacity.sizing.queue import Queue
 from components.queue.callbacks import gateway_settings
+from headroom.ports import free_ports
 from tests.environments import planned
-from tests.parts.queue.redis_server import QUEUE, Server, free_port
+from tests.parts.queue.redis_server import QUEUE, Server
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,7 +65,8 @@ def settings_of(server: Server, environment: str, **changes: Any) -> dict[str, A
     assert section.gateway is not None
     told = gateway_settings(queue_plan(environment), server.queue, section.gateway, "127.0.0.1")
     told["connection"]["port"] = server.port
-    return told | {"port": free_port(), "probesPort": free_port(), "address": "127.0.0.1"} | changes
+    port, probes_port = free_ports(2)
+    return told | {"port": port, "probesPort": probes_port, "address": "127.0.0.1"} | changes
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from components.bus.config import (
     stream_config,
     variable,
 )
-from tests.parts.queue.redis_server import free_port
+from headroom.ports import free_ports
 from tests.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
@@ -109,7 +110,8 @@ async def _reached(client: Client) -> bool:
 @contextmanager
 def running(bus: BusSection, folder: Path) -> Iterator[Cluster]:
     """Run a cluster with the configuration of a bus, and end it."""
-    ports, monitors, routes = ([free_port() for _ in range(bus.servers)] for _ in range(3))
+    numbers = iter(free_ports(3 * bus.servers))
+    ports, monitors, routes = (list(islice(numbers, bus.servers)) for _ in range(3))
     users = [user for name in SPEAKERS for user in (name, administrator(name))]
     environment = {variable(user): f"{user}-password" for user in ("route", *users)}
     for name, port in zip(route_variables(bus), routes, strict=True):

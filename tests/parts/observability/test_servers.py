@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -24,6 +23,7 @@ from components.observability.serving_metric import adapter_config
 from headroom.local.goprograms import ensure_collector
 from headroom.local.paths import paths
 from headroom.local.prometheus import ensure_prometheus, serving
+from headroom.ports import free_ports
 from stacks.reading import environments
 from tests.environments import planned
 from tests.parts.observability.test_rules import section_of, written
@@ -124,7 +124,7 @@ def test_the_server_runs_the_rules(prometheus: str) -> None:
 def test_metrics_of_the_conventions_arrive_under_the_catalogue_names(prometheus: str, tmp_path: Path) -> None:
     """A pod's token count, pushed to the rendered collector, is the series that the rules read, with its vertical."""
     document = collector_config(section_of(planned("prod")).model_copy(update={"telemetry": None}))
-    ports = [_free_port() for _ in range(2)]
+    ports = free_ports(2)
     document["receivers"]["otlp"]["protocols"]["http"]["endpoint"] = f"127.0.0.1:{ports[0]}"
     document["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"]["prometheus"] |= {
         "host": "127.0.0.1",
@@ -152,12 +152,6 @@ def _values(prometheus: str, names: Iterable[str]) -> dict[str, float]:
     picked = '{headroom_vertical="sales",gen_ai_provider_name="openai"}'
     answers = {name: asked(prometheus, "query", query=f"{name}{picked}")["result"] for name in names}
     return {name: float(result[0]["value"][1]) for name, result in answers.items() if result}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _histogram() -> dict[str, Any]:

@@ -16,6 +16,7 @@ import redis
 
 from capacity.sizing.queue import Queue
 from components.queue.config import PORT, TLS_FOLDER, USERS_FOLDER, bullmq_settings, redis_config, users_template
+from headroom.ports import free_ports
 from tests.waiting import until
 
 QUEUE = "after-hours"
@@ -62,19 +63,12 @@ class Server:
         return ["node", str(SCRIPT), str(self.folder / "bullmq.json"), *(str(argument) for argument in arguments)]
 
 
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 @contextmanager
 def serving(
     queue: Queue, folder: Path, changed: Callable[[str], str] = str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """Run a server with the configuration of a queue, and end it. `changed` sabotages the configuration."""
-    port = free_port()
+    (port,) = free_ports(1)
     (folder / "data").mkdir()
     here = {USERS_FOLDER: str(folder), TLS_FOLDER: str(folder), "dir /data": f"dir {folder / 'data'}"}
     text = redis_config(queue).replace(f"port {PORT}", f"port {port}").replace("bind * -::*", "bind 127.0.0.1")

@@ -12,9 +12,9 @@ import pytest
 
 from capacity.sizing.turn import Relay
 from components.turn.config import RUN_FOLDER, TLS_FOLDER, turn_config
+from headroom.ports import free_ports
 from stacks.reading import read_spec
 from tests.parts.queue.certificate import write_certificate
-from tests.parts.queue.redis_server import free_port
 from tests.parts.turn.stun import TurnClient, credentials
 from tests.waiting import until
 
@@ -45,8 +45,8 @@ def serving(folder: Path, **changes: object) -> Iterator[Server]:
     """Run a server with the configuration of stack prod, some figures changed, and end it."""
     relay = read_spec("prod").turn
     assert relay is not None
-    port = free_port()
-    relay = relay.model_copy(update={"listening_port": port, "tls_port": free_port(), **changes})
+    port, tls_port = free_ports(2)
+    relay = relay.model_copy(update={"listening_port": port, "tls_port": tls_port, **changes})
     text = turn_config(relay)
     # Debian's build has no Prometheus.
     assert "prometheus\n" in text
