@@ -59,6 +59,7 @@ def _options(rendered: Rendered, blueprint: Blueprint, made: dict[str, pulumi.Re
         protect=rendered.options.protect or None,
         aliases=list(rendered.options.aliases) or None,
         provider=provider,
+        deleted_with=made[rendered.options.goes_with] if rendered.options.goes_with else None,
         additional_secret_outputs=list(rendered.options.secret_outputs) or None,
         version=None if rendered.is_component else version(f"pulumi-{package}"),
     )

@@ -6,11 +6,18 @@ from typing import Any
 from capacity.plan import LivePlan
 from capacity.scaling import replicas_for
 from components.kubernetes import DOMAIN
+from components.workloads.scaling import KUBERNETES_TOLERANCE
 from headroom.blueprint import Rendered
 
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 AUTOSCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+KEPT = (*AUTOSCALERS, "CronJob")
+"""What may not be deleted for as long as the plan has it."""
 POOL = f"{DOMAIN}/pool"
+SESSIONS = "HEADROOM_MAX_SESSIONS"
+
+Figures = dict[str, dict[str, dict[str, str]]]
+"""By namespace, by plural and name of an object, by the name of a figure. CEL reads numbers, quantities and lines from text."""
 
 
 def guarded(resources: Iterable[Rendered]) -> list[Rendered]:
@@ -18,35 +25,31 @@ def guarded(resources: Iterable[Rendered]) -> list[Rendered]:
     return [one for one in resources if one.type.rpartition(":")[2] in (*WORKLOADS, *AUTOSCALERS)]
 
 
-def key(resource: Rendered) -> str:
-    """Return what the figures of an object begin with, as the API server names it: namespace, plural, name."""
-    metadata = resource.props["metadata"]
-    return _key(metadata["namespace"], resource.props["kind"], metadata["name"])
-
-
-def door_figures(resources: Iterable[Rendered], verticals: Iterable[LivePlan]) -> dict[str, str]:
-    """Return every figure by its name, for a ConfigMap: CEL reads numbers, quantities and lines from text."""
+def door_figures(resources: Iterable[Rendered], verticals: Iterable[LivePlan]) -> Figures:
+    """Return the figures of every object that the door holds."""
     found = guarded(resources)
     scaled = {_target(one): one for one in found if one.props["kind"] in AUTOSCALERS}
     plans = {vertical.name: vertical for vertical in verticals}
-    figures: dict[str, str] = {}
+    figures: Figures = {}
     for one in found:
+        metadata, key = one.props["metadata"], _key(one.props["kind"], one.props["metadata"]["name"])
         if one.props["kind"] in AUTOSCALERS:
-            own = _autoscaler(one.props["spec"], plans[one.props["metadata"]["name"]])
+            own = _autoscaler(one.props["spec"], plans[metadata["name"]])
         else:
-            own = _workload(one.props["spec"]) | _scaled(scaled.get(key(one)))
-        own["claims"] = _claims(one.props["metadata"].get("annotations", {}))
-        figures |= {f"{key(one)}.{name}": text for name, text in own.items()}
+            own = _workload(one.props["spec"]) | _scaled(scaled.get((metadata["namespace"], key)))
+        own["claims"] = _claims(metadata.get("annotations", {}))
+        figures.setdefault(metadata["namespace"], {})[key] = own
     return figures
 
 
-def _key(namespace: str, kind: str, name: str) -> str:
-    return f"{namespace}.{kind.lower()}s.{name}"
+def _key(kind: str, name: str) -> str:
+    """Return what the API server calls an object within its namespace."""
+    return f"{kind.lower()}s/{name}"
 
 
-def _target(autoscaler: Rendered) -> str:
+def _target(autoscaler: Rendered) -> tuple[str, str]:
     target = autoscaler.props["spec"]["scaleTargetRef"]
-    return _key(autoscaler.props["metadata"]["namespace"], target["kind"], target["name"])
+    return autoscaler.props["metadata"]["namespace"], _key(target["kind"], target["name"])
 
 
 def _autoscaler(spec: Mapping[str, Any], vertical: LivePlan) -> dict[str, str]:
@@ -58,10 +61,20 @@ def _autoscaler(spec: Mapping[str, Any], vertical: LivePlan) -> dict[str, str]:
         "maximum": str(min(plan.maximum, max(enough, highest))),
         "floor": str(plan.baseline),
         "target": str(plan.target.sessions),
+        **_growth(spec),
     }
     if "triggers" in spec:
         figures["week"] = "\n".join(_line(one["metadata"]) for one in spec["triggers"] if one["type"] == "cron")
     return figures
+
+
+def _growth(spec: Mapping[str, Any]) -> dict[str, str]:
+    up = (spec["behavior"] if "behavior" in spec else spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"])["scaleUp"]
+    policies = [f"{one['type']} {one['value']} {one['periodSeconds']}" for one in up["policies"]]
+    return {
+        "growth": "\n".join([f"{up['stabilizationWindowSeconds']} {up['selectPolicy']}", *policies]),
+        "tolerance": up.get("tolerance", f"{KUBERNETES_TOLERANCE:g}"),
+    }
 
 
 def _line(metadata: Mapping[str, str]) -> str:
@@ -69,13 +82,17 @@ def _line(metadata: Mapping[str, str]) -> str:
 
 
 def _workload(spec: Mapping[str, Any]) -> dict[str, str]:
-    pod = spec["template"]["spec"]
+    pod = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
     containers = [*pod.get("initContainers", ()), *pod["containers"]]
     figures = {"resources": "\n".join(line for container in containers for line in _bounds(container))}
     if POOL in pod.get("nodeSelector", {}):
         figures["pool"] = pod["nodeSelector"][POOL]
+    for one in (entry for container in containers for entry in container.get("env", ()) if entry["name"] == SESSIONS):
+        figures["sessions"] = one["value"]
     if "replicas" in spec:
         figures["replicas"] = str(spec["replicas"])
+    if "schedule" in spec:
+        figures["schedule"] = spec["schedule"]
     return figures
 
 

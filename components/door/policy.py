@@ -1,26 +1,28 @@
 """What the door refuses, in CEL: a change that leaves an object short of its figure, and shorter than it was.
 
-The text is the same for every plan: the figures come as parameters. An object that is left as it was passes, so that a raised
-plan may be written figure first, object after.
+The text is the same for every plan but for the figures, which stand in it. They are no parameters: an API server that has seen
+the last binding with ConfigMaps as parameters go reads none again until it is restarted (kubernetes/kubernetes#130887). An object
+that is left as it was passes, so that a raised plan may be written figure first, object after.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from components.door.figures import POOL
+from components.door.figures import POOL, SESSIONS, Figures
 from components.kubernetes import DOMAIN
-from components.workloads.scaling import METRIC
+from components.workloads.scaling import KUBERNETES_TOLERANCE, METRIC
 
 
-def door_policy() -> dict[str, Any]:
-    """Return the specification of the ValidatingAdmissionPolicy."""
+def door_policy(figures: Figures) -> dict[str, Any]:
+    """Return the specification of the ValidatingAdmissionPolicy that holds objects to some figures."""
     return {
         "failurePolicy": "Fail",
-        "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
         "matchConstraints": {
             "resourceRules": [
                 _watched("autoscaling", "v2", "CREATE UPDATE DELETE", "horizontalpodautoscalers"),
                 _watched("keda.sh", "v1alpha1", "CREATE UPDATE DELETE", "scaledobjects"),
+                _watched("batch", "v1", "CREATE UPDATE DELETE", "cronjobs"),
                 _watched(
                     "apps", "v1", "CREATE UPDATE", "deployments statefulsets daemonsets deployments/scale statefulsets/scale"
                 ),
@@ -28,7 +30,7 @@ def door_policy() -> dict[str, Any]:
         },
         # A preview asks with a dry run, before the figures of its plan are written. Nothing comes of it.
         "matchConditions": [{"name": "writes", "expression": "request.dryRun != true"}],
-        "variables": [{"name": name, "expression": expression} for name, expression in _variables().items()],
+        "variables": [{"name": name, "expression": expression} for name, expression in _variables(figures).items()],
         "validations": list(_validations()),
     }
 
@@ -42,18 +44,21 @@ def _watched(group: str, version: str, operations: str, resources: str) -> dict[
     }
 
 
-def _variables() -> dict[str, str]:
+def _variables(figures: Figures) -> dict[str, str]:
     """Return what the validations speak of; one is evaluated only where it is asked for.
 
+    An expression has at most 100 000 characters: each namespace's figures are one. What JSON writes of texts, CEL reads alike.
     `now` and `before` are untyped: the objects are of several kinds.
     """
-    return {
+    spaces = {space: f"of_{space.replace('-', '_')}" for space in sorted(figures)}
+    by_space = ", ".join(f"'{space}': variables.{name}" for space, name in spaces.items())
+    return {name: json.dumps(figures[space], ensure_ascii=False, indent=1, sort_keys=True) for space, name in spaces.items()} | {
+        "figures": f"{{{by_space}}}[?request.namespace].orValue({{}})",
         "now": "request.operation == 'DELETE' ? dyn(null) : dyn(object)",
         "before": "request.operation == 'CREATE' ? dyn(null) : dyn(oldObject)",
         "named": "(variables.now == null ? variables.before : variables.now).metadata.?name.orValue('')",
         "who": "request.namespace + '/' + variables.named",
-        "figures": "params.?data.orValue({})",
-        "own": "request.namespace + '.' + request.resource.resource + '.' + variables.named + '.'",
+        "own": "variables.figures[?request.resource.resource + '/' + variables.named].orValue({})",
         "written": "variables.now != null",
         "created": "variables.before == null",
         "scale": "request.?subResource.orValue('') != ''",
@@ -68,14 +73,24 @@ def _variables() -> dict[str, str]:
         "week": _week("now"),
         "week_before": _week("before"),
         "target": "variables.now.spec.scaleTargetRef",
-        "scaled": "request.namespace + '.' + variables.target.?kind.orValue('Deployment').lowerAscii() + 's.'"
-        " + variables.target.name + '.'",
+        "scaled": "variables.figures[?variables.target.?kind.orValue('Deployment').lowerAscii() + 's/' + variables.target.name]"
+        ".orValue({})",
         "scalers": "[request.kind.kind + '/' + variables.named]"
         " + variables.now.metadata.?ownerReferences.orValue([]).map(o, o.kind + '/' + o.name)",
-        "pod": "variables.now.spec.?template.?spec.orValue({})",
-        "pod_before": "variables.before.spec.?template.?spec.orValue({})",
+        "up": _up("now"),
+        "up_before": _up("before"),
+        "growth": _growth("now", "variables.up"),
+        "growth_before": _growth("before", "variables.up_before"),
+        "tolerance": _tolerance("variables.up"),
+        "tolerance_before": _tolerance("variables.up_before"),
+        "runs": _runs("now"),
+        "runs_before": _runs("before"),
+        "pod": _pod("now"),
+        "pod_before": _pod("before"),
+        "admits": _admits("pod"),
+        "admits_before": _admits("pod_before"),
         "containers": "variables.pod.?containers.orValue([]) + variables.pod.?initContainers.orValue([])",
-        "short": "variables.figures[?variables.own + 'resources'].orValue('').split('\\n')"
+        "short": "variables.own[?'resources'].orValue('').split('\\n')"
         ".filter(l, l != '').map(l, l.split(' '))"
         ".filter(l, !variables.containers.exists(c, c.name == l[0] && c.?resources[?l[1]][?l[2]]"
         ".optMap(q, quantity(string(q)).compareTo(quantity(l[3])) >= 0).orValue(false)))",
@@ -109,6 +124,44 @@ def _week(when: str) -> str:
     return (
         f"variables.{when}.spec.?triggers.orValue([]).filter(t, t.type == 'cron')"
         ".map(t, [t.metadata.timezone, t.metadata.start, t.metadata.end, t.metadata.desiredReplicas].join('|')).join('\\n')"
+    )
+
+
+def _up(when: str) -> str:
+    """Return how an autoscaler adds pods."""
+    behavior = f"variables.{when}.spec.?behavior.or(variables.{when}.spec.?advanced.?horizontalPodAutoscalerConfig.?behavior)"
+    return f"{behavior}.?scaleUp.orValue({{}})"
+
+
+def _growth(when: str, up: str) -> str:
+    """Return how fast an autoscaler adds pods: whether it waits, which policy it takes, the policies a line each."""
+    paused = [f"autoscaling.keda.sh/paused{what}" for what in ("", "-replicas", "-scale-out")]
+    first = f"string({up}.?stabilizationWindowSeconds.orValue(0)) + ' ' + string({up}.?selectPolicy.orValue('Max'))"
+    rates = "map(p, string(p.type) + ' ' + string(p.value) + ' ' + string(p.periodSeconds))"
+    return (
+        f"variables.{when}.metadata.?annotations.orValue({{}}).exists(k, k in {paused}) ? 'paused' :"
+        f" ([{first}] + {up}.?policies.orValue([]).{rates}).join('\\n')"
+    )
+
+
+def _tolerance(up: str) -> str:
+    return f"quantity(string({up}.?tolerance.orValue('{KUBERNETES_TOLERANCE:g}')))"
+
+
+def _runs(when: str) -> str:
+    return f"variables.{when}.spec.?suspend.orValue(false) ? 'suspended' : variables.{when}.spec.?schedule.orValue('')"
+
+
+def _pod(when: str) -> str:
+    spec = f"variables.{when}.spec"
+    return f"{spec}.?template.?spec.or({spec}.?jobTemplate.?spec.?template.?spec).orValue({{}})"
+
+
+def _admits(pod: str) -> str:
+    """Return the sessions that a pod admits, by container."""
+    return (
+        f"variables.{pod}.?containers.orValue([]).map(c, c.?env.orValue([]).filter(e, e.name == '{SESSIONS}'))"
+        ".filter(l, l.size() > 0).map(l, l.map(e, e.?value.orValue('')).join(','))"
     )
 
 
@@ -150,16 +203,37 @@ def _validations() -> Iterator[dict[str, str]]:
     yield _refusal(
         "workloads-are-known",
         "!variables.written || !has(variables.now.spec.scaleTargetRef)"
-        " || !(variables.own + 'maximum' in variables.figures || variables.scaled + 'resources' in variables.figures)"
-        " || variables.figures[?variables.scaled + 'scaled-by'].orValue('') in variables.scalers",
-        "variables.target.name + ' must be scaled by ' + variables.figures[?variables.scaled + 'scaled-by']"
-        ".orValue('no autoscaler') + ' and by nothing else'",
+        " || !('maximum' in variables.own || 'resources' in variables.scaled)"
+        " || variables.scaled[?'scaled-by'].orValue('') in variables.scalers",
+        "variables.target.name + ' must be scaled by ' + variables.scaled[?'scaled-by'].orValue('no autoscaler')"
+        " + ' and by nothing else'",
     )
-    yield _refusal(
-        "sessions-cover-burst",
-        f"variables.written || !(variables.own + '{KEPT}' in variables.figures)"
-        " || has(namespaceObject.metadata.deletionTimestamp)",
-        "'without its autoscaler it cannot grow to what is required: it goes with the plan that has no need of it'",
+    yield _held(
+        "scales-up-at-once",
+        "growth",
+        enough="variables.growth == f",
+        kept="variables.growth == variables.growth_before",
+        message="'it must add pods as the plan counts on: ' + f.replace('\\n', ', ')",
+    )
+    yield _held(
+        "scales-up-at-once",
+        "tolerance",
+        enough="variables.tolerance.compareTo(quantity(f)) <= 0",
+        kept="variables.tolerance.compareTo(variables.tolerance_before) <= 0",
+        message="'it must bear ' + f + ' above its target or less before it adds pods'",
+    )
+    yield _held(
+        "prescale-covers-known-peaks",
+        "schedule",
+        enough="variables.runs == f",
+        kept="variables.runs == variables.runs_before",
+        message="'it must run at ' + f + ', or no floor stands before a known peak'",
+    )
+    yield _kept(
+        "sessions-cover-burst", "maximum", "without its autoscaler it cannot grow to what is required: it goes with its plan"
+    )
+    yield _kept(
+        "prescale-covers-known-peaks", "schedule", "without it no floor stands before a known peak: it goes with its plan"
     )
     yield _held(
         "lag-floor-held",
@@ -185,6 +259,13 @@ def _validations() -> Iterator[dict[str, str]]:
         " + variables.short[0][2] + ' of at least ' + variables.short[0][3]",
     )
     yield _held(
+        "pod-limits-cover-sessions",
+        "sessions",
+        enough="variables.scale || variables.admits == [f]",
+        kept="variables.admits == variables.admits_before",
+        message=f"'a pod must admit ' + f + ' sessions, which it holds and the plan counts on: set {SESSIONS} to ' + f",
+    )
+    yield _held(
         "nodes-cover-maximum",
         "pool",
         enough="variables.scale || variables.pool == f",
@@ -202,8 +283,6 @@ def _validations() -> Iterator[dict[str, str]]:
 
 RULE = "door-matches-plan"
 """The rule of the gate that holds the door to the plan; what it refuses for no other rule is refused in its name."""
-KEPT = "kept"
-"""What an autoscaler's figure is called that may not be deleted."""
 
 
 def _held(rule: str, figure: str, *, enough: str, kept: str, message: str) -> dict[str, str]:
@@ -211,12 +290,18 @@ def _held(rule: str, figure: str, *, enough: str, kept: str, message: str) -> di
 
     Expressions read the figure as `f`.
     """
-    found = f"variables.figures[?variables.own + '{figure}']"
+    found = f"variables.own[?'{figure}']"
     return _refusal(
         rule,
         f"!variables.written || {found}.optMap(f, !variables.created && {kept} || {enough}).orValue(true)",
         f"{found}.optMap(f, {message}).orValue('')",
     )
+
+
+def _kept(rule: str, figure: str, message: str) -> dict[str, str]:
+    """Return a refusal to delete what has a figure, but for a namespace that goes as a whole."""
+    kept = f"variables.written || !('{figure}' in variables.own) || has(namespaceObject.metadata.deletionTimestamp)"
+    return _refusal(rule, kept, f"'{message}'")
 
 
 def _refusal(rule: str, condition: str, message: str) -> dict[str, str]:

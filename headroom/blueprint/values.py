@@ -45,6 +45,8 @@ class Options:
     """Outputs that are kept secret, whatever the provider says of them."""
     pause: float = 0.0
     """Seconds that what comes after it waits once it is there: for servers that hear of it a little later."""
+    goes_with: str | None = None
+    """What takes it along when both go: the engine does not delete it then."""
 
 
 @dataclass(frozen=True)

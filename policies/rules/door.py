@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from headroom.blueprint import digest
-from policies.autoscaler import AUTOSCALERS, maximum_replicas, scaling_target, week_of
+from policies.autoscaler import AUTOSCALERS, maximum_replicas, scale_up, scaling_target, tolerance_of, week_of
+from policies.documents import WrongDocument, parse
 from policies.evidence import Context, usable
 from policies.figures import exceeds
 from policies.fleet import autoscaler_of, forecast_share, live_deployments, load_of, safe_sessions
@@ -12,28 +13,41 @@ from policies.margins import margins, required
 from policies.quantities import quantity
 from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT
-from policies.stack import Identity, Place, Resource, Stack, Unreadable, field, find_object, identity, optional
-from policies.workloads import CONFIG_MAP, pod_of
+from policies.stack import Place, Resource, Stack, Unreadable, field, identity, optional
+from policies.workloads import pod_of
 
-POLICY = "sha256:d797aee62e15a71d18f613aa2765cdb5d142bbbdf2e76a41b9b2f699f8cbc131"
-"""The digest of the policy that the rule knows: what it refuses, by which figures, is tried on a real API server."""
+POLICY = "sha256:e784ce39793d472c6dc9d667d97955a27fe46d0d49bb6bd65abbcbe3634e0695"
+"""The digest of the policy that the rule knows, without its figures: what it refuses is tried on a real API server."""
 
-_WORKLOADS = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:DaemonSet")
+_WORKLOADS = (
+    "kubernetes:apps/v1:Deployment",
+    "kubernetes:apps/v1:StatefulSet",
+    "kubernetes:apps/v1:DaemonSet",
+    "kubernetes:batch/v1:CronJob",
+)
 _ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 _NAME = "door.headroom.dev"
-_NAMESPACE = "headroom"
-_LABEL = "headroom.dev/door"
 _POOL = "headroom.dev/pool"
+_SESSIONS = "HEADROOM_MAX_SESSIONS"
 _RENDER = "deploy what the program renders"
 
 
-def figures(stack: Stack) -> dict[str, str]:
-    """Return the figures of a stack's objects by their names, as the door should have them."""
-    return {
-        f"{_key(resource)}.{name}": text
-        for resource in stack.of_type(*_WORKLOADS, *AUTOSCALERS)
-        for name, text in _figures_of(stack, resource)
-    }
+Figures = dict[str, dict[str, dict[str, str]]]
+"""By namespace, by plural and name of an object, by the name of a figure."""
+
+
+def figures(stack: Stack) -> Figures:
+    """Return the figures of a stack's objects, as the door should have them."""
+    found: Figures = {}
+    for resource in stack.of_type(*_WORKLOADS, *AUTOSCALERS):
+        space, key = _key(resource)
+        found.setdefault(space, {})[key] = dict(_figures_of(stack, resource))
+    return found
+
+
+def variable(space: str) -> str:
+    """Return the name of the policy's variable that holds the figures of a namespace."""
+    return f"of_{space.replace('-', '_')}"
 
 
 def _figures_of(stack: Stack, resource: Resource) -> Iterator[tuple[str, str]]:
@@ -41,7 +55,7 @@ def _figures_of(stack: Stack, resource: Resource) -> Iterator[tuple[str, str]]:
         yield from _autoscaler(resource)
     else:
         yield from _workload(resource)
-        yield from _scaled(resource, autoscaler_of(stack, resource))
+        yield from _scaled(autoscaler_of(stack, resource))
     annotations = optional(resource, "metadata.annotations")
     ours = (
         {} if annotations is None else {name: annotations[name] for name in annotations.value if name.startswith("headroom.dev/")}
@@ -49,28 +63,39 @@ def _figures_of(stack: Stack, resource: Resource) -> Iterator[tuple[str, str]]:
     yield "claims", "\n".join(f"{name}={str(ours[name].value).replace(chr(10), ' ')}" for name in sorted(ours))
 
 
-def _key(resource: Resource) -> str:
+def _key(resource: Resource) -> tuple[str, str]:
     names = identity(resource)
-    return f"{names.namespace}.{resource.type.rpartition(':')[2].lower()}s.{names.name}"
+    return names.namespace, f"{resource.type.rpartition(':')[2].lower()}s/{names.name}"
 
 
 def _autoscaler(scaler: Resource) -> Iterator[tuple[str, str]]:
     yield "maximum", str(maximum_replicas(scaler))
     yield "floor", str(week_of(scaler).baseline)
     yield "target", f"{scaling_target(scaler, identity(scaler).namespace):.12g}"
+    yield from _growth(scaler)
     if scaler.type == SCALED_OBJECT:
         crons = [one["metadata"] for one in field(scaler, "spec.triggers").items() if one["type"].text() == "cron"]
         names = ("timezone", "start", "end", "desiredReplicas")
         yield "week", "\n".join("|".join(cron[name].text() for name in names) for cron in crons)
 
 
-def _scaled(workload: Resource, scaler: Resource | None) -> Iterator[tuple[str, str]]:
+def _growth(scaler: Resource) -> Iterator[tuple[str, str]]:
+    """Yield how an autoscaler adds pods; what it leaves out is as the API server has it."""
+    up = scale_up(scaler)
+    waits, chosen = (None if up is None else up.get(name) for name in ("stabilizationWindowSeconds", "selectPolicy"))
+    first = f"{0 if waits is None else waits.count()} {'Max' if chosen is None else chosen.text()}"
+    policies = [
+        f"{one['type'].text()} {one['value'].count()} {one['periodSeconds'].count()}"
+        for one in ([] if up is None else up.listed("policies"))
+    ]
+    yield "growth", "\n".join([first, *policies])
+    yield "tolerance", f"{tolerance_of(scaler):.12g}"
+
+
+def _scaled(scaler: Resource | None) -> Iterator[tuple[str, str]]:
     if scaler is not None:
         yield "scaled-by", f"{scaler.type.rpartition(':')[2]}/{identity(scaler).name}"
         yield "standing", str(week_of(scaler).baseline)
-    replicas = optional(workload, "spec.replicas")
-    if replicas is not None:
-        yield "replicas", str(replicas.count())
 
 
 def _workload(workload: Resource) -> Iterator[tuple[str, str]]:
@@ -81,6 +106,13 @@ def _workload(workload: Resource) -> Iterator[tuple[str, str]]:
     pool = None if selector is None else selector.get(_POOL)
     if pool is not None:
         yield "pool", pool.text()
+    for container in containers:
+        yield from (("sessions", str(one["value"].count())) for one in container.listed("env") if one["name"].text() == _SESSIONS)
+    replicas, schedule = optional(workload, "spec.replicas"), optional(workload, "spec.schedule")
+    if replicas is not None:
+        yield "replicas", str(replicas.count())
+    if schedule is not None:
+        yield "schedule", schedule.text()
 
 
 def _bounds(container: Place) -> Iterator[str]:
@@ -93,35 +125,29 @@ def _bounds(container: Place) -> Iterator[str]:
 
 def _door_matches_plan(stack: Stack, context: Context) -> Iterator[Finding]:
     held = [*stack.of_type(*_WORKLOADS, *AUTOSCALERS)]
-    yield from each(["door"], str, lambda _: _stands(stack, held))
-    known = _config_map(stack, "door-figures")
-    yield from each(held, lambda resource: resource.name, lambda resource: _held(stack, context, known, resource))
-    yield from each(["door-figures"], str, lambda _: _of_nothing(stack, known))
-    kept = _config_map(stack, "door-kept")
-    yield from each(stack.of_type(*AUTOSCALERS), lambda scaler: scaler.name, lambda scaler: _kept(kept, scaler))
-
-
-def _stands(stack: Stack, held: list[Resource]) -> Iterator[Finding]:
     policy, binding = (_the_one(stack, kind) for kind in (_ADMISSION, f"{_ADMISSION}Binding"))
-    if digest(_plain(field(policy, "spec"))) != POLICY:
+    spaces = sorted({identity(one).namespace for one in held})
+    yield from each(["door"], str, lambda _: _stands(policy, binding, spaces))
+    known = _known(policy, spaces)
+    yield from each(held, lambda resource: resource.name, lambda resource: _held(stack, context, known, resource))
+    yield from each([policy], lambda door: door.name, lambda door: _of_nothing(stack, known, door))
+
+
+def _stands(policy: Resource, binding: Resource, spaces: list[str]) -> Iterator[Finding]:
+    variables = field(policy, "spec.variables").items()
+    count = len(spaces)
+    by_space = ", ".join(f"'{space}': variables.{variable(space)}" for space in spaces)
+    lookup = {"name": "figures", "expression": f"{{{by_space}}}[?request.namespace].orValue({{}})"}
+    told = [one["name"].text() for one in variables[:count]], [_plain(one) for one in variables[count : count + 1]]
+    same = _plain(field(policy, "spec")) | {"variables": [_plain(one) for one in variables[count + 1 :]]}
+    if told != ([variable(space) for space in spaces], [lookup]) or digest(same) != POLICY:
         yield Finding(policy.name, "it does not refuse what the gate knows that it must", _RENDER)
     expected = {
         "policyName": _NAME,
-        "paramRef": {
-            "namespace": _NAMESPACE,
-            "selector": {"matchLabels": {_LABEL: "figures"}},
-            "parameterNotFoundAction": "Allow",
-        },
         "validationActions": ["Deny"],
         "matchResources": {
             "namespaceSelector": {
-                "matchExpressions": [
-                    {
-                        "key": "kubernetes.io/metadata.name",
-                        "operator": "In",
-                        "values": sorted({identity(one).namespace for one in held}),
-                    }
-                ]
+                "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": spaces}]
             }
         },
     }
@@ -138,22 +164,33 @@ def _the_one(stack: Stack, type_token: str) -> Resource:
     return found[0]
 
 
-def _config_map(stack: Stack, name: str) -> Place:
-    """Return the data of one of the door's ConfigMaps, which carries the label that the binding looks for."""
-    found = find_object(stack, CONFIG_MAP, Identity(_NAMESPACE, name))
-    if found is None:
-        raise Unreadable("door", f"the stack has no ConfigMap {_NAMESPACE}/{name}", _RENDER)
-    if field(found, "metadata.labels")[_LABEL].text() != "figures":
-        raise Unreadable(found.name, f"the door does not find it: its label {_LABEL} is not figures", _RENDER)
-    return field(found, "data")
+def _known(policy: Resource, spaces: list[str]) -> Place:
+    """Return the figures that the policy has by namespace; what JSON reads of their texts, CEL reads alike."""
+    named = {one["name"].text(): one["expression"] for one in field(policy, "spec.variables").items()}
+    return Place(policy, "figures", {space: _read(named[variable(space)]) for space in spaces if variable(space) in named})
+
+
+def _read(expression: Place) -> Any:
+    try:
+        return parse(expression.text())
+    except WrongDocument as error:
+        raise Unreadable(expression.resource.name, f"{expression.path}: {error}", _RENDER) from None
 
 
 def _held(stack: Stack, context: Context, known: Place, resource: Resource) -> Iterator[Finding]:
-    for name, text in _figures_of(stack, resource):
-        said = known.get(f"{_key(resource)}.{name}")
+    space, key = _key(resource)
+    there = known.get(space)
+    own = None if there is None else there.get(key)
+    if own is None:
+        yield Finding(resource.name, "the door has no figures of it", _RENDER)
+        return
+    for name, text in dict(_figures_of(stack, resource)).items():
+        said = own.get(name)
         if said is None:
             yield Finding(resource.name, f"the door has no figure for its {name}", _RENDER)
-        elif not (_same(name, str(said.value), text) or (name == "maximum" and _enough(stack, context, resource, said.count()))):
+        elif not isinstance(said.value, str) or not (
+            _same(name, said.value, text) or (name == "maximum" and _enough(stack, context, resource, said.count()))
+        ):
             yield Finding(resource.name, f"the door has another figure for its {name}", _RENDER)
 
 
@@ -186,14 +223,13 @@ def _enough(stack: Stack, context: Context, scaler: Resource, maximum: int) -> b
     return False
 
 
-def _kept(kept: Place, scaler: Resource) -> Iterator[Finding]:
-    if kept.get(f"{_key(scaler)}.kept") is None:
-        yield Finding(scaler.name, "the door lets it be deleted", _RENDER)
+def _of_nothing(stack: Stack, known: Place, policy: Resource) -> Iterator[Finding]:
+    for name in sorted(_names(known.value) - _names(figures(stack))):
+        yield Finding(policy.name, f"its figure {name} is of nothing that the stack has", _RENDER)
 
 
-def _of_nothing(stack: Stack, known: Place) -> Iterator[Finding]:
-    for name in sorted(set(known.value) - set(figures(stack))):
-        yield Finding("door-figures", f"{name} is of nothing that the stack has", _RENDER)
+def _names(found: Figures) -> set[str]:
+    return {f"{space} {key} {name}" for space, held in found.items() for key, own in held.items() for name in own}
 
 
 def _plain(place: Place) -> Any:
@@ -209,8 +245,8 @@ RULES = (
         condition="A policy of admission stands at the API server, bound to every namespace of the stack, and holds each "
         "workload and autoscaler to the figures that it is deployed with.",
         why="What was judged here can be lowered there, by hand, a minute later.",
-        reads="the ValidatingAdmissionPolicy door.headroom.dev (by its digest) and its binding; the ConfigMaps door-figures and "
-        "door-kept; bounds, sizes, pools and claims of Deployments, StatefulSets, DaemonSets and autoscalers.",
+        reads="the ValidatingAdmissionPolicy door.headroom.dev (by its digest, and its figures one by one) and its binding; "
+        "bounds, sizes, pools and claims of Deployments, StatefulSets, DaemonSets and autoscalers.",
         remedy="Deploy what the program renders.",
         check=_door_matches_plan,
     ),

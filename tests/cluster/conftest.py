@@ -5,14 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from headroom.local.cluster.control_plane import ClusterStatus, down, up
-from headroom.local.kubernetes.client import connect
 from headroom.local.paths import paths
-from tests.cluster.objects import put
-
-KEEPER = Path(__file__).parents[2] / "docs" / "door-keeper.yaml"
 
 FAST_CONTROLLERS = (
     "--horizontal-pod-autoscaler-sync-period=1s",
@@ -32,8 +27,5 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStatus]
 
 @pytest.fixture(scope="session")
 def kubeconfig(cluster: ClusterStatus) -> Path:
-    """The administrator's kubeconfig of the running control plane, on which doors may come and go."""
-    api = connect(cluster.kubeconfig)
-    for found in yaml.safe_load_all(KEEPER.read_text(encoding="utf-8")):
-        put(api, found)
+    """The administrator's kubeconfig of the running control plane."""
     return cluster.kubeconfig

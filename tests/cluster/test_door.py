@@ -1,5 +1,6 @@
 """The door of prod on a real API server: what it refuses, what it lets through, and how a plan changes behind it."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from capacity import CapacityPlan, plan
-from components.door.figures import AUTOSCALERS, WORKLOADS
+from components.door.figures import AUTOSCALERS, KEPT, WORKLOADS, door_figures
+from components.door.policy import door_policy
+from components.door.render import HEARD_SECONDS
 from headroom.blueprint import Blueprint, encode
 from headroom.local.kubernetes.client import Api, Object, Refused, connect
 from stacks.reading import read_lock, read_spec
@@ -18,8 +21,10 @@ from tests.environments import planned
 pytestmark = pytest.mark.needs("go", "install Go 1.26 or later from https://go.dev/dl/")
 
 SALES = "/apis/autoscaling/v2/namespaces/sales/horizontalpodautoscalers/sales"
+PRESCALE = "/apis/batch/v1/namespaces/sales/cronjobs/sales-prescale"
 APPS = "/apis/apps/v1/namespaces"
 POD = ("spec", "template", "spec")
+ENV = (*POD, "containers", 0, "env", 1)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +45,11 @@ def behind(blueprint: Blueprint) -> list[Object]:
 
 @pytest.fixture(scope="module")
 def api(kubeconfig: Path, prod: CapacityPlan) -> Iterator[Api]:
-    """The API server with the door of prod and what it holds; no nodes."""
+    """The API server with the door of prod and what it holds; no nodes. What is kept goes with its namespace, as in a deploy."""
     client = connect(kubeconfig)
-    with held(client, behind(render(prod))):
+    found = behind(render(prod))
+    with held(client, [one for one in found if one["kind"] not in KEPT]):
+        assert order(client, found) == []
         eventually(lambda: closed(client))
         yield client
 
@@ -188,6 +195,38 @@ REFUSED = {
         {"spec": {"replicas": 2}},
         "door-matches-plan: bus/bus: the plan has 3 pods, and 2 are fewer",
     ),
+    "a pod that admits more than it holds": (
+        f"{APPS}/sales/deployments/sales",
+        [{"op": "test", "path": at(*ENV, "name"), "value": "HEADROOM_MAX_SESSIONS"}, *to("251", *ENV, "value")],
+        "pod-limits-cover-sessions: sales/sales: a pod must admit 250 sessions, which it holds and the plan counts on",
+    ),
+    "one that admits any number": (
+        f"{APPS}/sales/deployments/sales",
+        [{"op": "test", "path": at(*ENV, "name"), "value": "HEADROOM_MAX_SESSIONS"}, *without(*ENV)],
+        "pod-limits-cover-sessions: sales/sales: a pod must admit 250 sessions",
+    ),
+    "one that waits before it adds pods": (
+        SALES,
+        {"spec": {"behavior": {"scaleUp": {"stabilizationWindowSeconds": 300}}}},
+        "scales-up-at-once: sales/sales: it must add pods as the plan counts on: 0 Max, Percent 100 15, Pods 4 15",
+    ),
+    "one that adds no pods": (
+        SALES,
+        {"spec": {"behavior": {"scaleUp": {"selectPolicy": "Disabled"}}}},
+        "scales-up-at-once: sales/sales",
+    ),
+    "one that adds few": (SALES, to(1, "spec", "behavior", "scaleUp", "policies", 1, "value"), "scales-up-at-once: sales/sales"),
+    "one that bears more": (
+        SALES,
+        {"spec": {"behavior": {"scaleUp": {"tolerance": "0.5"}}}},
+        "scales-up-at-once: sales/sales: it must bear 0.1 above its target or less before it adds pods",
+    ),
+    "a suspended pre-scale job": (
+        PRESCALE,
+        {"spec": {"suspend": True}},
+        "prescale-covers-known-peaks: sales/sales-prescale: it must run at * * * * *, or no floor stands before a known peak",
+    ),
+    "one that seldom runs": (PRESCALE, {"spec": {"schedule": "0 0 1 1 *"}}, "prescale-covers-known-peaks: sales/sales-prescale"),
     "none at all": (f"{APPS}/edge/deployments/tunnel/scale", {"spec": {"replicas": 0}}, "and 0 are fewer"),
 }
 
@@ -216,6 +255,21 @@ def test_pods_of_a_vertical_do_not_go_below_its_lowest_floor(api: Api) -> None:
 
 
 ALLOWED = {
+    "a smaller tolerance, and back": (
+        SALES,
+        {"spec": {"behavior": {"scaleUp": {"tolerance": "0.05"}}}},
+        {"spec": {"behavior": {"scaleUp": {"tolerance": None}}}},
+    ),
+    "slower ways down, and back": (
+        SALES,
+        {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}}}},
+        {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}}}},
+    ),
+    "a pre-scale job that keeps more": (
+        PRESCALE,
+        {"spec": {"failedJobsHistoryLimit": 9}},
+        {"spec": {"failedJobsHistoryLimit": 3}},
+    ),
     "a higher maximum, and back": (SALES, {"spec": {"maxReplicas": 12}}, {"spec": {"maxReplicas": 9}}),
     "a window's floor, and back": (SALES, {"spec": {"minReplicas": 9}}, {"spec": {"minReplicas": 2}}),
     "a lower target, and back": (
@@ -286,11 +340,14 @@ def test_a_workload_of_the_plan_has_its_autoscaler_and_no_other(api: Api) -> Non
 
 
 def test_an_autoscaler_stays_for_as_long_as_its_plan(api: Api) -> None:
-    """Deleted alone or with all others it is refused; the server still has it."""
+    """Deleted alone or with all others it is refused, and so is what moves its floor; the server still has them."""
     for where in (SALES, SALES.rpartition("/")[0]):
         with pytest.raises(Refused, match="sessions-cover-burst: sales/sales: without its autoscaler it cannot grow"):
             api.delete(where)
     assert not absent(api, SALES)
+    with pytest.raises(Refused, match="prescale-covers-known-peaks: sales/sales-prescale: without it no floor stands"):
+        api.delete(PRESCALE)
+    assert not absent(api, PRESCALE)
 
 
 def test_a_rehearsal_is_not_judged(api: Api) -> None:
@@ -316,13 +373,15 @@ def other(*what_if: str) -> Blueprint:
 
 
 def order(api: Api, objects: list[Object]) -> list[str]:
-    """Write objects as a deploy does, one after another, and return what was refused."""
+    """Write objects as a deploy does, one after another, with its pause after the policy, and return what was refused."""
     said = []
     for found in objects:
         try:
             put(api, found)
         except Refused as refused:
             said.append(f"{found['kind']} {found['metadata']['name']}: {refused}")
+        if found["kind"] == "ValidatingAdmissionPolicy":
+            time.sleep(HEARD_SECONDS)
     return said
 
 
@@ -341,31 +400,31 @@ def test_a_lower_plan_and_a_higher_one_go_in_at_once(api: Api, prod: CapacityPla
 def test_between_figures_and_objects_of_a_higher_plan_work_goes_on(api: Api, prod: CapacityPlan) -> None:
     """Once the higher figures are there, an object that is still below them may be left as it is or raised, not lowered."""
     higher = other("margins.burst=2")
-    figures = encode(higher["door-figures"].props)
     wanted = higher["sales-autoscaler"].props["spec"]["maxReplicas"]
     assert wanted >= 11
-    put(api, figures)
+    assert order(api, [encode(higher["door-policy"].props)]) == []
     try:
-        eventually(lambda: f"set its maximum to {wanted}" in (refusal(api, SALES, {"spec": {"maxReplicas": 8}}) or ""))
+        assert f"set its maximum to {wanted}" in str(refusal(api, SALES, {"spec": {"maxReplicas": 8}}))
         assert refusal(api, SALES, {"spec": {"minReplicas": 9}}) is None
         assert refusal(api, SALES, {"spec": {"minReplicas": 2}}) is None
         assert refusal(api, SALES, {"spec": {"maxReplicas": 10}}) is None
         assert refusal(api, SALES, {"spec": {"maxReplicas": wanted}}) is None
         assert refusal(api, SALES, {"spec": {"maxReplicas": 10}}) is not None
     finally:
-        put(api, encode(render(prod)["door-figures"].props))
-        eventually(lambda: refusal(api, SALES, {"spec": {"maxReplicas": 9}}) is None)
+        order(api, [encode(render(prod)["door-policy"].props)])
+        assert refusal(api, SALES, {"spec": {"maxReplicas": 9}}) is None
 
 
-def test_without_what_is_kept_autoscalers_go_and_come_as_planned(api: Api, prod: CapacityPlan) -> None:
-    """A stack that goes deletes first what keeps its autoscalers, and then them, at once. Made anew they are as in the plan."""
-    kept = encode(render(prod)["door-kept"].props)
-    salon = SALES.replace("sales", "salon")
+def test_autoscalers_go_with_the_plan_or_their_namespace_and_come_as_planned(api: Api, prod: CapacityPlan) -> None:
+    """A plan without a vertical lets its autoscaler go, and so does the end of its namespace. Made anew it is as in the plan."""
+    today, salon = behind(render(prod)), SALES.replace("sales", "salon")
     made = api.get(salon)
-    api.delete(path(api, kept))
+    fewer = {space: held for space, held in door_figures(render(prod), prod.live).items() if space != "salon"}
+    (policy,) = (one for one in today if one["kind"] == "ValidatingAdmissionPolicy")
+    assert order(api, [policy | {"spec": door_policy(fewer)}]) == []
     api.delete(salon)
     eventually(lambda: absent(api, salon))
-    put(api, kept)
+    assert order(api, [policy]) == []
     named = {key: made["metadata"][key] for key in ("name", "namespace", "annotations")}
     again = {"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": named, "spec": made["spec"]}
     for poor, words in (
@@ -377,6 +436,10 @@ def test_without_what_is_kept_autoscalers_go_and_come_as_planned(api: Api, prod:
         with pytest.raises(Refused, match=f"{words}: salon/salon"):
             put(api, again | poor)
     put(api, again)
+    api.delete("/api/v1/namespaces/salon")
+    eventually(lambda: absent(api, "/api/v1/namespaces/salon"))
+    assert order(api, today) == []
+    assert api.get(salon)["spec"] == made["spec"]
 
 
 def test_a_plan_that_goes_over_to_keda_and_back(api: Api, prod: CapacityPlan) -> None:
@@ -387,7 +450,10 @@ def test_a_plan_that_goes_over_to_keda_and_back(api: Api, prod: CapacityPlan) ->
         eventually(lambda: _knows(api, "keda.sh/v1alpha1", "ScaledObject"))
         assert order(api, keda) == []
         _gone(api, today, "HorizontalPodAutoscaler")
-        cron = ("spec", "triggers", 1, "metadata")
+        cron, up = (
+            ("spec", "triggers", 1, "metadata"),
+            ("spec", "advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp"),
+        )
         for body, words in (
             ({"spec": {"maxReplicaCount": 8}}, "sessions-cover-burst: sales/sales: an autoscaler that stops at 8 pods"),
             (without("spec", "maxReplicaCount"), None),
@@ -398,6 +464,8 @@ def test_a_plan_that_goes_over_to_keda_and_back(api: Api, prod: CapacityPlan) ->
             (to("vector(0)", "spec", "triggers", 0, "metadata", "query"), "scaling-target-leaves-lag-growth: sales/sales"),
             (to("2", *cron, "desiredReplicas"), "prescale-covers-known-peaks: sales/sales: its cron triggers must be those"),
             (without("spec", "triggers", 1), "prescale-covers-known-peaks: sales/sales"),
+            (to(60, *up, "stabilizationWindowSeconds"), "scales-up-at-once: sales/sales: it must add pods as the plan"),
+            ({"metadata": {"annotations": {"autoscaling.keda.sh/paused": "true"}}}, "scales-up-at-once: sales/sales"),
         ):
             said = refusal(api, scaled, body)
             assert said is None if words is None else words in str(said), (body, said)
@@ -432,6 +500,27 @@ def _gone(api: Api, objects: list[Object], kind: str) -> None:
     for where in paths:
         api.delete(where)
     eventually(lambda: all(absent(api, where) for where in paths))
+
+
+def test_figures_of_many_namespaces_and_of_any_text_are_known(api: Api, prod: CapacityPlan) -> None:
+    """Beside sixty more namespaces, the claims of an object hold whatever they say; the policy is ten times that of prod."""
+    odd = "headroom.dev/kind=tools\nheadroom.dev/source=a \"quote\", 'another', a \\, \t é 😀"
+    figures, blueprint = door_figures(render(prod), prod.live), render(prod)
+    figures |= {f"another-{number}": figures["sales"] | figures["gateway"] for number in range(60)}
+    figures["tools"]["deployments/tools"]["claims"] = odd
+    tools = f"{APPS}/tools/deployments/tools"
+    before = api.get(tools)["metadata"]["annotations"]
+    policy = encode(blueprint["door-policy"].props)
+    assert order(api, [policy | {"spec": door_policy(figures)}]) == []
+    claims = dict(line.split("=", 1) for line in odd.splitlines())
+    try:
+        other = {"metadata": {"annotations": dict.fromkeys(before) | claims | {"headroom.dev/source": "another"}}}
+        assert "claims-match-lock: tools/tools" in str(refusal(api, tools, other))
+        assert refusal(api, tools, {"metadata": {"annotations": dict.fromkeys(before) | claims}}) is None
+        assert "and 3 are fewer" in str(refusal(api, f"{APPS}/gateway/deployments/gateway", {"spec": {"replicas": 3}}))
+    finally:
+        assert order(api, [policy]) == []
+        assert refusal(api, tools, {"metadata": {"annotations": dict.fromkeys(claims) | before}}) is None
 
 
 def test_no_figure_names_a_field_that_the_server_does_not_know(api: Api) -> None:

@@ -93,3 +93,17 @@ def test_plans_change_in_one_deploy_each(project: Project, kubeconfig: Path) -> 
     ended = project.destroy()
     assert ended.returncode == 0, ended.stdout
     assert absent(api, "/api/v1/namespaces/salon")
+
+
+def test_a_stack_that_goes_and_comes_back_has_its_door(project: Project, kubeconfig: Path) -> None:
+    """Up, destroy, up, destroy on an API server that nobody restarts: each time the door knows the figures of its plan."""
+    api = connect(kubeconfig)
+    for burst in ("1.5", "1.1"):
+        project.write(program("salon", what_if=(f"margins.burst={burst}",)))
+        assert (ended := project.up()).returncode == 0, ended.stdout
+        most = api.get(scaler("salon"))["spec"]["maxReplicas"]
+        eventually(lambda: lowered(api, "salon").endswith(f"set its maximum to {most}"))  # noqa: B023 it is asked at once
+        with pytest.raises(Refused, match="salon/salon: without its autoscaler it cannot grow"):
+            api.delete(scaler("salon"))
+        assert (ended := project.destroy()).returncode == 0, ended.stdout
+        assert absent(api, "/api/v1/namespaces/salon")

@@ -54,6 +54,15 @@ def test_an_object_lives_as_long_as_its_resource(project: Project) -> None:
     assert not (project.paths.out / "test").exists()
 
 
+def test_a_namespace_takes_along_what_is_in_it(project: Project) -> None:
+    """What is left to its namespace by the engine goes with it, as on an API server."""
+    project.write(STACK.format(image="web:1").replace("depends_on=[shop]", "depends_on=[shop], deleted_with=shop"))
+    assert project.up().returncode == 0
+    assert len(project.rendered()) == 3
+    assert project.destroy().returncode == 0
+    assert project.rendered() == {}
+
+
 def test_secrets_are_digests_in_files_and_encrypted_in_the_state(project: Project) -> None:
     """Neither a marked secret nor an unmarked Secret's content lies in clear, plain or in base64."""
     project.write(STACK.format(image="web:1"))

@@ -114,7 +114,9 @@ class Api:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
-            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            # What is applied is read as YAML, which knows no escaped surrogates.
+            sent = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+            connection.request(method, target, sent, headers)
             response = connection.getresponse()
             text = response.read()
         except (OSError, HTTPException) as error:

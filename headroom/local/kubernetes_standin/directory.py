@@ -1,5 +1,6 @@
 """The directory target: each object a YAML file, for reading, diffing and for tools that want manifests."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,9 +49,12 @@ class DirectoryStore:
         return call.manifest
 
     def delete(self, call: Call) -> None:
-        """Remove the file and the folders that it leaves empty."""
+        """Remove the file and the folders that it leaves empty; a namespace takes along what is in it."""
         file = location(self.root, call.manifest)
         file.unlink(missing_ok=True)
+        _, kind, _, name = identity(call.manifest)
+        if kind == "Namespace":
+            shutil.rmtree(_folder(self.root, name), ignore_errors=True)
         for folder in (file.parent, self.root):
             try:
                 folder.rmdir()
@@ -91,7 +95,11 @@ def _written(file: Path, call: Call) -> Iterator[tuple[Path, Path]]:
 def location(root: Path, manifest: Object) -> Path:
     """Return the object's file; StoreError if its name would lead out of the folder."""
     _, kind, namespace, name = identity(manifest)
-    file = root / quote(namespace or CLUSTER_SCOPED, safe=":") / f"{quote(kind.lower())}.{quote(name, safe=':')}.yaml"
-    if root.resolve() not in file.parent.resolve().parents:
+    return _folder(root, namespace) / f"{quote(kind.lower())}.{quote(name, safe=':')}.yaml"
+
+
+def _folder(root: Path, namespace: str | None) -> Path:
+    folder = root / quote(namespace or CLUSTER_SCOPED, safe=":")
+    if root.resolve() not in folder.resolve().parents:
         raise StoreError(f"the namespace {namespace!r} leads out of {root}")
-    return file
+    return folder
