@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from capacity.machines import Kernel
 from capacity.plan import LivePlan
 from capacity.pool_plan import PoolPlan
-from capacity.sizing.sockets import PORTS_AT_MOST, SocketsSection
+from capacity.sizing.sockets import LINUX_TRACKED_AFTER, PORTS_AT_MOST, SocketsSection
 from capacity.sizing.tunnel import Tunnel
 
 _LAST_PORT = 60999
 """Of Linux's own range of ephemeral ports."""
+_LINUX_PORTS = 60999 - 32768 + 1
 _FIRST_PORT = 1024
 _PODS = 110
 """On a node, where the kubelet is told nothing else."""
@@ -26,6 +27,8 @@ class NodeKernel:
     """Of all processes together."""
     tracked: int | None
     """Connections that the firewall tracks."""
+    tracked_seconds: int | None
+    """How long it does so after a connection's end, where the plan counts on less than Linux' own."""
     ports: tuple[int, int] | None
     """The first and last ephemeral port."""
     somaxconn: int | None
@@ -50,6 +53,7 @@ def node_kernel(pool: PoolPlan, live: Iterable[LivePlan], tunnel: Tunnel | None)
         open_files=open_files,
         all_open_files=open_files * pool.spec.pods,
         tracked=max((one.tracked for one in sockets), default=None),
+        tracked_seconds=_tracked_seconds(sockets),
         ports=_ports(sockets),
         somaxconn=max((one.somaxconn.value for one in sockets), default=None),
         inotify_watches=pool.spec.kernel.inotify_watches,
@@ -60,12 +64,18 @@ def node_kernel(pool: PoolPlan, live: Iterable[LivePlan], tunnel: Tunnel | None)
 def server_kernel(kernel: Kernel) -> NodeKernel:
     """Return what a machine must allow that runs no workload."""
     every = kernel.open_files * _PODS
-    return NodeKernel(kernel.open_files, every, None, None, None, kernel.inotify_watches, kernel.inotify_instances)
+    return NodeKernel(kernel.open_files, every, None, None, None, None, kernel.inotify_watches, kernel.inotify_instances)
+
+
+def _tracked_seconds(sockets: Iterable[SocketsSection]) -> int | None:
+    shortest = min((one.tracked_after.value for one in sockets), default=LINUX_TRACKED_AFTER.value)
+    return int(shortest) if shortest < LINUX_TRACKED_AFTER.value else None
 
 
 def _ports(sockets: Iterable[SocketsSection]) -> tuple[int, int] | None:
-    widest = max((one.outbound.ports for one in sockets if one.outbound is not None), default=None)
-    if widest is None:
+    asked = [one.outbound.ports for one in sockets if one.outbound is not None]
+    if not asked:
         return None
+    widest = max(_LINUX_PORTS, *asked)
     first = max(_FIRST_PORT, _LAST_PORT - min(widest, PORTS_AT_MOST) + 1)
     return first, min(65535, first + widest - 1)

@@ -28,6 +28,10 @@ class StorageClass(Source):
     def _health_data_is_encrypted(self) -> Self:
         if self.phi is not None and self.key is None:
             raise ValueError(f"key is missing: the volumes of {self.phi} hold health data and need a key of their own")
+        if self.phi is not None and self.provisioner == "ebs.csi.aws.com" and self.parameters.get("encrypted") != "true":
+            raise ValueError(
+                f'parameters.encrypted must be "true": without it this driver does not encrypt the volumes of {self.phi}'
+            )
         if self.key_parameter in self.parameters:
             raise ValueError(f"parameters.{self.key_parameter}: say it as key")
         return self

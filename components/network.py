@@ -11,6 +11,8 @@ EDGE_NAMESPACE = "edge"
 """Where the tunnel's pods stand: all calls come from there."""
 OBSERVABILITY_NAMESPACE = "observability"
 """Where metrics are read from."""
+KEDA_NAMESPACE = "keda"
+"""Where KEDA stands if it is the autoscaler, as its chart has it."""
 
 
 @dataclass(frozen=True)

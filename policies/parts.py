@@ -10,6 +10,7 @@ from policies.rule import Finding
 
 _HORIZON_DAYS = 730
 """Further ahead a geometric path says nothing that anyone should order by."""
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,25 @@ def shortfall(part: Part, lock: Lock) -> Iterator[Finding]:
 
 def late_order(part: Part, lock: Lock, as_of: date) -> Iterator[Finding]:
     """Yield a finding where more of a part, that is enough today, had to be ordered before today."""
-    if part.lead_seconds is None or part.short(as_of if part.for_today else lock.valid_until):
-        return  # the rule of the part refuses what is short already
-    day = _first_short(part, lock.data_end)
-    if day is None or (order_by := day - timedelta(seconds=part.lead_seconds)) >= as_of:
+    if part.lead_seconds is None:
         return
-    lead = (day - order_by).days
+    lead = int(part.lead_seconds // _DAY_SECONDS)
+    late = min((as_of - lock.data_end).days + lead - 1, _HORIZON_DAYS)  # the last day for which an order of today comes too late
+    if late < 0 or not part.short(lock.data_end + timedelta(days=late)):
+        return
+    if part.short(as_of if part.for_today else lock.valid_until):
+        return  # the rule of the part refuses what is short already
+    day = _first_short(part, lock.data_end, late)
     message = (
         f"the load passes what it holds on {day} ({part.holds}); more of it takes {lead} days, so it had to be ordered by "
-        f"{order_by}"
+        f"{day - timedelta(days=min(lead, day.toordinal() - 1))}"
     )
     yield Finding(part.resource, message, part.remedy, lead, (day - as_of).days, "days")
 
 
-def _first_short(part: Part, start: date) -> date | None:
-    low, high = 0, _HORIZON_DAYS
-    if not part.short(start + timedelta(days=high)):
-        return None
+def _first_short(part: Part, start: date, late: int) -> date:
+    """Return the first day on which a part is short that is so some days after the start."""
+    low, high = 0, late
     while low < high:
         middle = (low + high) // 2
         if part.short(start + timedelta(days=middle)):

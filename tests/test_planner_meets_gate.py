@@ -62,8 +62,7 @@ RULE_OF = {
 
 
 def _rule_of(found: Shortfall) -> str:
-    late = found.unit == "days" and found.resource == "model"
-    return "lead-times-met" if late else RULE_OF[found.resource]
+    return "lead-times-met" if found.unit == "days" and found.resource != "forecast" else RULE_OF[found.resource]
 
 
 def _vertical(drawn: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def _primary(drawn: dict[str, Any] | None) -> dict[str, Any]:
 def test_the_gate_refuses_exactly_what_the_plan_finds_short(
     drawn: list[dict[str, Any]], pool: dict[str, Any], day: int, provider: dict[str, Any] | None
 ) -> None:
-    """Each kind of shortfall has the violation of its rule and the other way round (but for what is only late to order)."""
+    """Each kind of shortfall has the violation of its rule and the other way round."""
     names = [f"v{number}" for number in range(len(drawn))]
     document = spec_document(**{name: _vertical(vertical) for name, vertical in zip(names, drawn, strict=True)})
     document["model"] = {"primary": _primary(provider)}
@@ -136,8 +135,7 @@ def test_the_gate_refuses_exactly_what_the_plan_finds_short(
         file = Path(folder) / "test.forecast.json"
         file.write_text(json.dumps({**forecast.without_digest(), "digest": forecast.digest}))
         verdict = judge_blueprint(render(made), file, floors_path(), as_of)
-    # Nodes that are only late to order, and the blocking probability, have no rule yet.
-    short = [short for short in made.shortfalls if short.unit != "of calls" and (short.resource, short.unit) != ("nodes", "days")]
+    short = [short for short in made.shortfalls if short.unit != "of calls"]  # the blocking probability has no rule
     assert bool(short) == verdict.refused, (short, verdict.violations)
     if all(vertical.ceiling.guaranteed_safe for vertical in made.live):  # else the plan says only that a pod holds nothing
         assert {_rule_of(found) for found in short} == {violation.rule for violation in verdict.violations}

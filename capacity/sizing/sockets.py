@@ -48,7 +48,7 @@ class SocketsSection(Source):
     """What the kernel grants of it."""
     tracked: PositiveAmount
     """nf_conntrack_max of the node."""
-    tracked_per_session: int = Field(default=2, gt=0)
+    tracked_per_session: int = Field(default=2, ge=2)
     """Connections of a session that pass the node's tracking: one in, one to the model."""
     tracked_after: Span = LINUX_TRACKED_AFTER
     """How long an entry stays after its connection."""

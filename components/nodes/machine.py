@@ -84,6 +84,7 @@ def sysctls(kernel: NodeKernel) -> dict[str, str]:
         "fs.inotify.max_user_watches": kernel.inotify_watches,
         "fs.inotify.max_user_instances": kernel.inotify_instances,
         "net.netfilter.nf_conntrack_max": kernel.tracked,
+        "net.netfilter.nf_conntrack_tcp_timeout_time_wait": kernel.tracked_seconds,
         "net.core.somaxconn": kernel.somaxconn,
         "net.ipv4.ip_local_port_range": None if kernel.ports is None else "{} {}".format(*kernel.ports),
     }

@@ -1,5 +1,6 @@
 """The machines: what the workloads may count on, what each is made a node with, and how they are renewed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from capacity.images import Images
@@ -47,8 +48,8 @@ def _pool(pool: PoolPlan, images: Images, *, parent: str) -> Rendered:
         "memoryBytes": room.memory_bytes,
         "pods": room.pods,
         **({} if pool.spec.gpus is None else {"gpus": pool.spec.gpus}),
-        # Nodes that the spec does not count are ordered with the plan.
-        **({} if pool.spec.nodes is None else {"leadSeconds": pool.spec.lead_time}),
+        # Nodes that the spec does not count are ordered with the plan, which says how many.
+        "leadSeconds": 0.0 if pool.spec.nodes is None else pool.spec.lead_time,
     }
     return Rendered("headroom:nodes:Pool", f"pool-{pool.name}", claims, parent=parent)
 
@@ -64,7 +65,12 @@ def _servers(servers: Servers, *, parent: str) -> list[Rendered]:
         Rendered("headroom:nodes:Servers", name, claims, parent=parent),
         *(
             _cloud_init(
-                kind, Machine("server", config, kernel), servers, 1 if kind == "first-server" else servers.count - 1, parent=name
+                kind,
+                Machine("server", config, kernel),
+                servers,
+                1 if kind == "first-server" else servers.count - 1,
+                {},
+                parent=name,
             )
             for kind, config in kinds.items()
         ),
@@ -81,7 +87,8 @@ def _agents(pool: PoolPlan, plan: CapacityPlan, servers: Servers) -> list[Render
         zoned=pool.zones > 1 or karpenter is not None,
         karpenter=karpenter is not None,
     )
-    described = _cloud_init(pool.name, machine, servers, pool.nodes, parent=parent)
+    size = {"cpuCores": pool.spec.cpu, "memoryBytes": pool.spec.memory}
+    described = _cloud_init(pool.name, machine, servers, pool.nodes, size, parent=parent)
     if karpenter is None:
         return [described]
     made = karpenter_resources(
@@ -96,10 +103,12 @@ def _agents(pool: PoolPlan, plan: CapacityPlan, servers: Servers) -> list[Render
     return [described, *made]
 
 
-def _cloud_init(name: str, machine: Machine, servers: Servers, count: int, *, parent: str) -> Rendered:
+def _cloud_init(name: str, machine: Machine, servers: Servers, count: int, size: Mapping[str, float], *, parent: str) -> Rendered:
+    """Return the user data of a kind of machine, and what each must have where pods stand on it."""
     claims = {
         "machines": name,
         "count": count,
+        **size,
         "openFiles": machine.kernel.open_files,
         "userData": user_data(machine, servers),
     }

@@ -8,8 +8,8 @@ import yaml
 from capacity.observability import Observability
 from capacity.plan import CapacityPlan
 from components.kubernetes import namespace
+from components.network import KEDA_NAMESPACE, WORLD, Peer, in_namespace, network_policies, verticals
 from components.network import OBSERVABILITY_NAMESPACE as NAMESPACE
-from components.network import WORLD, Peer, in_namespace, network_policies, verticals
 from components.observability.access import adapter_access, prometheus_access, state_metrics_access
 from components.observability.alerts import alerts
 from components.observability.collecting import METRICS_PORT, collector_config
@@ -41,6 +41,10 @@ def observability_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered
         "retentionSeconds": section.retention,
         "storageBytes": section.storage,
     }
+    # The API server asks the adapter from its machine's address, and relays have their machine's: no selector chooses those.
+    adapted = plan.scaling.autoscaler == "hpa"
+    scaler = Peer((_ADAPTER_PORT,)) if adapted else in_namespace(KEDA_NAMESPACE, PROMETHEUS_PORT)
+    relay_ports = [] if plan.stack.turn is None else [plan.stack.turn.metrics_port]
     within = in_namespace(NAMESPACE, *(port for program in programs for port in program.ports.values()))
     return [
         Rendered("headroom:observability:Observability", COMPONENT, claims, parent=parent),
@@ -49,9 +53,8 @@ def observability_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered
             NAMESPACE,
             parent=COMPONENT,
             space=SPACE,
-            # The API server asks the adapter from the host's network, which no selector names.
-            ingress=[within, verticals(COLLECTOR_PORT), Peer((_ADAPTER_PORT,))],
-            egress=[_metrics_of_the_stack(), Peer((_API_PORT, _KUBELET_PORT)), WORLD],
+            ingress=[within, verticals(COLLECTOR_PORT), scaler],
+            egress=[_metrics_of_the_stack(), Peer((_API_PORT, _KUBELET_PORT, *relay_ports)), WORLD],
         ),
         *(resource for program in programs for resource in program_resources(program)),
         config_map(
@@ -59,7 +62,7 @@ def observability_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered
         ),
         *prometheus_access(),
         *state_metrics_access(),
-        *(adapter_access() if plan.scaling.autoscaler == "hpa" else []),
+        *(adapter_access() if adapted else []),
     ]
 
 

@@ -91,6 +91,8 @@ def _gateway(
         "serves": list(gateway.serves),
         "depthCap": queue.depth_cap,
     }
+    # A tunnel without a router brings no callbacks.
+    unreached = plan.stack.edge.tunnel is not None and plan.stack.edge.scripts is None
     part = Serving(
         name=name,
         kind="queue-gateway",
@@ -99,7 +101,7 @@ def _gateway(
         # Not in a file: a change of it must replace the pods.
         environment={"HEADROOM_SETTINGS": canonical_json(settings), "HEADROOM_SECRETS": SECRETS_FOLDER},
         secrets=(TOKEN_SECRET, LOGIN_SECRET, *((AUTHORITY_SECRET,) if queue.tls else ())),
-        ingress=[in_namespace(EDGE_NAMESPACE, gateway.port)],
+        ingress=[] if unreached else [in_namespace(EDGE_NAMESPACE, gateway.port)],
         egress=[in_namespace(queue_namespace(vertical.name), PORT)],
         space_labels={CLIENT: vertical.name, **({HEALTH_DATA: vertical.name} if vertical.spec.phi else {})},
         claims=claimed(queue=vertical.name, survive=gateway.survive, per_second=gateway.per_second),

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
+from policies import documents
+from policies.documents import WrongDocument
 from policies.evidence import Context
+from policies.fleet import LIVE_KINDS
 from policies.rule import Finding, Rule, each
-from policies.stack import Place, Resource, Stack, field, optional, optional_annotation
+from policies.stack import Place, Resource, Stack, WrongField, annotation, field, optional, optional_annotation
 from policies.traffic import Space, denies_all, on_some, rules_of, spaces_of, speaks_of
 from policies.workload_types import POD_SPECS
+from policies.workloads import of_kind
 
+_POOL = "headroom:nodes:Pool"
+_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 _SERVERS = "kubernetes:apps/v1:StatefulSet"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
@@ -22,6 +28,10 @@ def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
     workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _stands_apart(workload, spaces, owners))
     yield from _volumes_apart(stack, spaces)
+    if any(stack.of_type(_POOL)):  # others need not know our labels
+        verticals = list(of_kind(stack, "queue", *sorted(LIVE_KINDS)))
+        yield from each(verticals, lambda workload: workload.name, lambda workload: _says_whose(workload, spaces))
+    yield from each(stack.of_type(_SCRIPT), lambda script: script.name, lambda script: _agrees(script, spaces))
     keeping = {place: _ports(servers) for place, servers in _keeping(stack, spaces)}
     yield from each(spaces.values(), lambda space: space.name, lambda space: _reached_apart(space, spaces, keeping))
 
@@ -38,9 +48,40 @@ def _stands_apart(workload: Resource, spaces: Mapping[str, Space], owners: dict[
         yield Finding(workload.name, message, "run it in a namespace of its own")
 
 
+def _says_whose(workload: Resource, spaces: Mapping[str, Space]) -> Iterator[Finding]:
+    """Policies let a vertical's pods pass by what their namespace says."""
+    vertical, space = annotation(workload, "vertical").text(), spaces.get(field(workload, "metadata.namespace").text())
+    if space is not None and space.vertical != vertical:
+        message = f"its namespace does not say that it is for {vertical}: policies let it pass as such"
+        yield Finding(workload.name, message, f"label the namespace headroom.dev/vertical: {vertical}")
+
+
+def _agrees(script: Resource, spaces: Mapping[str, Space]) -> Iterator[Finding]:
+    """Whose calls are health data to the edge, theirs are health data in the cluster."""
+    said = {name for binding in field(script, "bindings").items() for name in _with_health_data(binding)}
+    for space in spaces.values():
+        if space.vertical in said and space.owner != space.vertical:
+            message = f"namespace {space.name} does not say that {space.vertical} has health data, as SETTINGS of the edge do"
+            yield Finding(script.name, message, f"label the namespace headroom.dev/phi: {space.vertical}")
+
+
+def _with_health_data(binding: Place) -> Iterator[str]:
+    if binding["name"].text() != "SETTINGS":
+        return
+    text = binding["json"]
+    try:
+        verticals = documents.mapping(documents.parse(text.text()), "it").get("verticals", {})
+        for name, one in documents.mapping(verticals, "verticals").items():
+            if documents.mapping(one, f"verticals.{name}").get("healthData"):
+                yield name
+    except WrongDocument as error:
+        raise WrongField(binding.resource.name, text.path, "the settings of a script", why=str(error)) from None
+
+
 def _volumes_apart(stack: Stack, spaces: Mapping[str, Space]) -> Iterator[Finding]:
     """Volumes with health data are of a class, and the class encrypts with a key, that no other data uses."""
-    keys = {field(each_class, "metadata.name").text(): _key(each_class) for each_class in stack.of_type(_CLASS)}
+    classes = {field(each_class, "metadata.name").text(): each_class for each_class in stack.of_type(_CLASS)}
+    keys = {name: _key(each_class) for name, each_class in classes.items()}
     first: dict[str, tuple[str, str]] = {}
     for resource, claim in _claims(stack):
         space = spaces.get(field(resource, "metadata.namespace").text())
@@ -55,6 +96,9 @@ def _volumes_apart(stack: Stack, spaces: Mapping[str, Space]) -> Iterator[Findin
         if owner and key is None:
             message = f"volumes of class {name} hold the health data of {owner}, and the stack gives the class no key"
             yield Finding(resource.name, message, "declare the class with a key of the vertical's own")
+        elif owner and not _encrypts(classes[name]):
+            message = f"volumes of class {name} hold the health data of {owner}, and its driver is not told to encrypt them"
+            yield Finding(resource.name, message, "set parameters.encrypted of the class to true")
         shared = [f"class {name}", *([] if key is None else [f"key {key}"])]
         others = [first.setdefault(one, (resource.name, owner)) for one in shared]
         for one, (other, whose) in zip(shared, others, strict=True):
@@ -69,6 +113,14 @@ def _key(storage_class: Resource) -> str | None:
     parameters = optional(storage_class, "parameters")
     names = [] if parameters is None else sorted(name for name in parameters.value if "key" in name.lower())
     return parameters[names[0]].text() if parameters is not None and names else None
+
+
+def _encrypts(storage_class: Resource) -> bool:
+    """Return whether a class encrypts by its key: the driver of EBS only where `encrypted` says so, others at a key's name."""
+    said = field(storage_class, "parameters").get("encrypted")
+    if said is None:
+        return field(storage_class, "provisioner").text() != "ebs.csi.aws.com"
+    return said.text() == "true"
 
 
 def _claims(stack: Stack) -> Iterator[tuple[Resource, Place]]:
@@ -130,11 +182,10 @@ RULES = (
     Rule(
         name="phi-apart",
         condition="A vertical with health data has a namespace, servers that keep data, classes of volumes and their keys of "
-        "its own, "
-        "and its namespace denies all traffic by default.",
+        "its own, and its namespace denies all traffic by default; a namespace says whose pods it has, and whose health data.",
         why="Health data that lies beside other data is shown by every fault of what the two share.",
         reads="labels `headroom.dev/phi` and `headroom.dev/vertical` of namespaces; PersistentVolumeClaims, StorageClasses, "
-        "NetworkPolicies; the ports of servers that keep data.",
+        "NetworkPolicies; the ports of servers that keep data; `healthData` in SETTINGS of the edge's scripts.",
         remedy="A namespace, servers and volumes of its own.",
         check=_phi_apart,
     ),

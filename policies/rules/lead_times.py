@@ -10,6 +10,7 @@ from policies.rules.arrivals import depth
 from policies.rules.carriers import CARRIER, trunks
 from policies.rules.gpus import MODELS, streams
 from policies.rules.model import allowed
+from policies.rules.nodes import POOL, machines
 from policies.rules.tunnels import routes
 from policies.rules.turn import relays
 from policies.stack import Resource, Stack
@@ -40,6 +41,8 @@ def _ordered(stack: Stack, demand: Demand) -> Iterator[tuple[str, Callable[[], I
         yield gpus.name, lambda gpus=gpus: iter([streams(gpus, demand)])  # type: ignore[misc]
     for queue in of_kind(stack, "redis"):
         yield queue.name, lambda queue=queue: iter([depth(stack, queue, demand)])  # type: ignore[misc]
+    for pool in stack.of_type(POOL):
+        yield pool.name, lambda pool=pool: iter([machines(stack, pool, demand)])  # type: ignore[misc]
     yield "tunnels", lambda: routes(stack, demand)
 
 
@@ -50,7 +53,8 @@ RULES = (
         "takes to get more.",
         why="A limit that is enough today and takes four weeks to raise is refused today, or it is short in the busy week.",
         reads="the same figures as `tokens-cover-burst`, `carrier-rate-covers-arrivals`, `turn-ports-cover-burst`, "
-        "`gpu-memory-covers-sessions`, `backlog-covers-arrivals` (queues) and `tunnel-replicas-fixed`, and the claims "
+        "`gpu-memory-covers-sessions`, `backlog-covers-arrivals` (queues), `tunnel-replicas-fixed` and `nodes-cover-maximum` "
+        "(with as many pods of each live Deployment as the load of the day asks for), and the claims "
         "`leadSeconds` and `lead-seconds`; the lock, two years ahead; the day.",
         remedy="Order more now: both days are in the message.",
         check=_lead_times_met,

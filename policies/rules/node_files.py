@@ -1,5 +1,6 @@
 """machines-hold-pods: a pool's machines are made such that its pods find what they were judged by."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -8,20 +9,35 @@ from typing import Any
 import yaml
 
 from policies.config_text import directives
+from policies.demand import Demand, demand_of
 from policies.evidence import Context
+from policies.figures import TINY
+from policies.fleet import Live, admitted_sessions
 from policies.rule import Finding, Rule, each
+from policies.rules.nodes import POOL, Pods, Pool, filled, standing_at_most
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional
 from policies.workload_types import POD_SPECS
 from policies.workloads import pod_of
 
 _MACHINES = "headroom:nodes:CloudInit"
-_POOL = "headroom:nodes:Pool"
 _LIMITS = "ulimits.nri.containerd.io/container."
 _SOFT = re.compile(r"(?:soft|hard):\s*(\d{1,12})")
 _RENDER = "deploy what the program renders"
+_TRACKING = "net.netfilter.nf_conntrack_max"
+_TRACKED_A_SESSION = 2
+"""Connections that pass the machine's tracking: one in, one to the model."""
+_TRACKED_AFTER_SECONDS = 120
+"""How long Linux tracks a connection after its end (nf_conntrack_tcp_timeout_time_wait)."""
+_OWN_PORTS = 60999 - 32768 + 1
+"""Of net.ipv4.ip_local_port_range, as Linux sets it."""
+_FIRST_PORT, _LAST_PORT = 1024, 65_535
+"""Above the privileged ones, and the last of TCP."""
+_RANGE = re.compile(r"(\d{1,5})\s+(\d{1,5})")
+_HALF_MILLICORE = 0.0005
+"""The kubelet counts in thousandths of a core: what is kept is rounded to them."""
 
 
-def _machines_hold_pods(stack: Stack, _context: Context) -> Iterator[Finding]:
+def _machines_hold_pods(stack: Stack, context: Context) -> Iterator[Finding]:
     made = list(stack.of_type(_MACHINES))
 
     def check(pool: Resource) -> Iterator[Finding]:
@@ -30,12 +46,12 @@ def _machines_hold_pods(stack: Stack, _context: Context) -> Iterator[Finding]:
         if len(found) != 1:
             yield Finding(pool.name, f"{len(found)} configurations make the machines of the pool {name}", _RENDER)
             return
-        yield from _fits(stack, pool, name, found[0])
+        yield from _fits(stack, pool, name, found[0], context)
 
-    yield from each(stack.of_type(_POOL) if made else (), lambda pool: pool.name, check)
+    yield from each(stack.of_type(POOL) if made else (), lambda pool: pool.name, check)
 
 
-def _fits(stack: Stack, pool: Resource, name: str, machines: Resource) -> Iterator[Finding]:
+def _fits(stack: Stack, pool: Resource, name: str, machines: Resource, context: Context) -> Iterator[Finding]:
     nodes, count = field(pool, "nodes").count(), field(machines, "count").count()
     if count != nodes:
         message = f"it makes {count} machines; the pool {name} has {nodes} nodes"
@@ -45,27 +61,106 @@ def _fits(stack: Stack, pool: Resource, name: str, machines: Resource) -> Iterat
     open_files = max((limit for one in pods for limit in _open_files(one)), default=0)
     backlog = max((number for one in pods for number in _backlogs(one)), default=0)
     sysctls = _sysctls(machines, files)
+    tracked = _tracked(stack, pool, demand_of(stack, context), _tracked_after(machines, sysctls)) if backlog else 0
     for what, has, needs in (
         ("LimitNOFILE", _open_files_of_service(machines, files), open_files),
         ("fs.nr_open", _whole(machines, sysctls, "fs.nr_open"), open_files),
         ("fs.file-max", _whole(machines, sysctls, "fs.file-max"), open_files * field(pool, "pods").count()),
         ("net.core.somaxconn", _whole(machines, sysctls, "net.core.somaxconn") if backlog else 0, backlog),
+        (_TRACKING, _whole(machines, sysctls, _TRACKING) if tracked else 0, tracked),
     ):
         if has < needs:
             message = f"{what} of the pool {name} is {has:,}; its pods count on {needs:,}"
             yield Finding(machines.name, message, f"set it to {needs}", needs, has)
-    yield from _joins(pool, name, machines, files)
-
-
-def _joins(pool: Resource, name: str, machines: Resource, files: Mapping[str, str]) -> Iterator[Finding]:
+    yield from _ports(machines, sysctls)
     config = _yaml(machines, files, "config.yaml")
+    if tracked and "conntrack-max-per-core=0" not in (config.get("kube-proxy-arg") or ()):
+        yield Finding(
+            machines.name, f"kube-proxy sets {_TRACKING} anew, by the machine's cores", "give it conntrack-max-per-core=0"
+        )
+    yield from _joins(pool, name, machines, config)
+    yield from _leaves_enough(pool, machines, _arguments(config))
+
+
+def _tracked(stack: Stack, pool: Resource, demand: Demand, after: int) -> int:
+    """Return the connections that a machine tracks when it is full of the pods of one vertical whose sockets were counted.
+
+    By Little's law those of sessions that stand, and of those that ended within the time that each is kept.
+    """
+    of_pool, pods = filled(pool, stack.once(standing_at_most))
+    live = {one.deployment.name: one for one in demand.fleet if any(_backlogs(one.deployment))}
+
+    def tracked(one: Pods, held: Live) -> int:
+        sessions = _together(of_pool, one) * admitted_sessions(held) / demand.kept.safe_utilisation
+        return math.ceil(_TRACKED_A_SESSION * sessions * (1 + after / demand.mean_call(held.vertical)) - TINY)
+
+    return max((tracked(one, live[one.workload.name]) for one in pods if one.workload.name in live), default=0)
+
+
+def _together(pool: Pool, pods: Pods) -> int:
+    """Return how many pods of a workload may come to stand on one node."""
+    rooms = [pool.places, pods.number]
+    if pods.size.cpu_millionths:
+        rooms.append(pool.node.cpu_millionths // pods.size.cpu_millionths)
+    if pods.size.memory_bytes:
+        rooms.append(pool.node.memory_bytes // pods.size.memory_bytes)
+    return max(1, min(rooms))
+
+
+def _tracked_after(machines: Resource, sysctls: Mapping[str, list[str]]) -> int:
+    name = "net.netfilter.nf_conntrack_tcp_timeout_time_wait"
+    return _whole(machines, sysctls, name) if name in sysctls else _TRACKED_AFTER_SECONDS
+
+
+def _ports(machines: Resource, sysctls: Mapping[str, list[str]]) -> Iterator[Finding]:
+    """Yield what is wrong with the machine's own ephemeral ports; pods have theirs, as Linux sets them."""
+    name = "net.ipv4.ip_local_port_range"
+    if name not in sysctls:
+        return
+    said = " ".join(sysctls[name])
+    match = _RANGE.fullmatch(said)
+    first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+    wide = last - first + 1 if first >= _FIRST_PORT and last <= _LAST_PORT else 0
+    if wide < _OWN_PORTS:
+        message = f"{name} is {said!r}; Linux by itself has {_OWN_PORTS:,} ports, none of them privileged"
+        yield Finding(machines.name, message, "leave it out, or make it wider", _OWN_PORTS, max(0, wide), "ports")
+
+
+def _leaves_enough(pool: Resource, machines: Resource, arguments: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the kubelet keeps of a machine that its pool says pods have."""
+    kept = {"cpu": 0.0, "memory": 0.0}
+    for name in ("system-reserved", "kube-reserved"):
+        for resource, amount in _amounts(machines, arguments.get(name, ""), "=").items():
+            kept[resource] = kept.get(resource, 0.0) + amount
+    kept["memory"] += _amounts(machines, arguments.get("eviction-hard", ""), "<").get("memory.available", 0.0)
+    if not arguments.get("system-reserved"):
+        yield Finding(machines.name, "its kubelets keep nothing for the system: pods may take all of it", _RENDER)
+    for name, resource, tolerance in (("cpuCores", "cpu", _HALF_MILLICORE), ("memoryBytes", "memory", 0)):
+        has, gives = field(machines, name).number(), field(pool, name).number()
+        if gives + kept[resource] > has + tolerance:
+            keeps = f"{has:,.12g} of {name}, of which it keeps {kept[resource]:,.12g} from pods"
+            message = f"it has {keeps}; its pool gives them {gives:,.12g}"
+            yield Finding(machines.name, message, _RENDER, gives + kept[resource], has)
+
+
+def _amounts(machines: Resource, text: str, between: str) -> dict[str, float]:
+    """Return the amounts of one of the kubelet's arguments; shares, as of disks, are none."""
+    parts = [part.partition(between) for part in text.split(",") if part]
+    return {name: Place(machines, f"{name} of its kubelets", amount).quantity() for name, _, amount in parts if "%" not in amount}
+
+
+def _joins(pool: Resource, name: str, machines: Resource, config: Mapping[str, Any]) -> Iterator[Finding]:
     labels = config.get("node-label")
     if not isinstance(labels, list) or f"headroom.dev/pool={name}" not in labels:
         yield Finding(machines.name, f"its machines do not carry the label headroom.dev/pool={name}: no pod comes", _RENDER)
-    arguments = dict(str(one).partition("=")[::2] for one in config.get("kubelet-arg") or ())
-    most, needs = arguments.get("max-pods", ""), field(pool, "pods").count()
+    most, needs = _arguments(config).get("max-pods", ""), field(pool, "pods").count()
     if not most.isdigit() or int(most) < needs:
         yield Finding(machines.name, f"its machines take {most or 'no'} pods each; the pool {name} counts on {needs}", _RENDER)
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the kubelet is told."""
+    return dict(str(one).partition("=")[::2] for one in config.get("kubelet-arg") or ())
 
 
 def _stands_on(workload: Resource, pool: str) -> bool:
@@ -128,9 +223,11 @@ RULES = (
     Rule(
         name="machines-hold-pods",
         condition="Where the machines of a pool are made by the stack there are as many as the pool has nodes; they carry its "
-        "label, take its pods, and grant the open files and the backlog that its pods count on.",
+        "label, take its pods, keep no more of themselves than it says, and grant the open files, the backlog and the tracked "
+        "connections that its pods count on.",
         why="A pod on a machine that grants less than it was judged by refuses calls while it looks idle, or does not start.",
-        reads="`count` and `userData` of `headroom:nodes:CloudInit`; pools; RLIMIT_NOFILE and the checked backlog of pods.",
+        reads="`count`, `cpuCores`, `memoryBytes` and `userData` of `headroom:nodes:CloudInit`; pools; RLIMIT_NOFILE and the "
+        "checked backlog of pods, what they admit and ask for, and how long calls are.",
         remedy="Deploy the machines that the program renders.",
         check=_machines_hold_pods,
     ),

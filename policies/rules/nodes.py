@@ -1,64 +1,102 @@
 """nodes-cover-maximum: every pool has the nodes for all of its pods at their maximum."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from policies.covering import Size, nodes_enough, nodes_filled
+from policies.demand import Demand
 from policies.evidence import Context
-from policies.figures import count
-from policies.fleet import autoscaler_of, maximum_pods
+from policies.figures import count, needed
+from policies.fleet import autoscaler_of, forecast_share, load_of, maximum_pods, safe_sessions
+from policies.margins import required
+from policies.parts import Part
 from policies.placement import never_together, stands_apart
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
 
-_POOL = "headroom:nodes:Pool"
+POOL = "headroom:nodes:Pool"
 _PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _LARGEST_CLUSTER_PODS = 150_000
 """Kubernetes' own limit for large clusters."""
 
 
 @dataclass(frozen=True)
-class _Demand:
+class Pods:
     """The pods of one workload at its maximum."""
 
     workload: Resource
-    pod: Size
-    pods: int
+    pool: str
+    size: Size
+    number: int
     apart: bool
     """Whether no two of them may stand on one node."""
+    everywhere: bool
+    """Whether one of them stands on each node."""
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
+    """Machines of one shape, as they are claimed."""
+
     component: Resource
     name: str
+    node: Size
+    """What one has for pods, its daemons taken off."""
+    places: int
+    nodes: int
+    survive: int
+    zones: int
 
 
 def _nodes_cover_maximum(stack: Stack, _context: Context) -> Iterator[Finding]:
-    pools = [_Pool(component, field(component, "pool").text()) for component in stack.of_type(_POOL)]
-    known = {pool.name for pool in pools}
-    workloads = [resource for resource in stack.resources if resource.type in POD_SPECS and not gives_way(stack, resource)]
-    demands: dict[str, list[_Demand]] = {name: [] for name in known}
-    everywhere: dict[str, list[_Demand]] = {name: [] for name in known}
+    pools = list(stack.of_type(POOL))
+    known = {field(pool, "pool").text() for pool in pools}
+    standing: list[Pods] = []
 
     def place(workload: Resource) -> Iterator[Finding]:
-        pool, demand = _demand(stack, workload)
-        if pool in known:
-            (everywhere if workload.type.endswith(":DaemonSet") else demands)[pool].append(demand)
+        pods = _pods(stack, workload)
+        if pods.pool in known:
+            standing.append(pods)
         else:
             yield Finding(
                 workload.name,
-                f"its node selector names the pool {pool}, which the stack does not have",
+                f"its node selector names the pool {pods.pool}, which the stack does not have",
                 "name a pool of the stack",
             )
 
-    def check(pool: _Pool) -> Iterator[Finding]:
-        yield from _enough(pool, demands[pool.name], everywhere[pool.name])
+    yield from each(_placed(stack), lambda workload: workload.name, place)
+    yield from each(pools, lambda pool: pool.name, lambda pool: _enough(*filled(pool, standing)))
 
-    yield from each(workloads, lambda workload: workload.name, place)
-    yield from each(pools, lambda pool: pool.component.name, check)
+
+def machines(stack: Stack, pool: Resource, demand: Demand) -> Part:
+    """Return the nodes of a pool against those that its pods take on a day, each live Deployment as the load then asks."""
+    of_pool, pods = filled(pool, stack.once(standing_at_most))
+    fleet = {live.deployment.name: live for live in demand.fleet}
+    grows = any(one.workload.name in fleet for one in pods)
+
+    def on(day: date, one: Pods) -> Pods:
+        live = fleet.get(one.workload.name)
+        held = 0 if live is None else safe_sessions(live, demand.floors, demand.kept.safe_utilisation)
+        if live is None or not held:
+            return one
+        load = load_of(demand.lock, live)
+        asked = required(demand.lock, load, day, demand.kept) * forecast_share(live, load.peak)
+        return replace(one, number=needed(asked, held))
+
+    return Part(
+        resource=pool.name,
+        what="its pods take",
+        unit="nodes",
+        asked=lambda day: _nodes(of_pool, [on(day, one) for one in pods]) if grows else 0,
+        provided=lambda _day: of_pool.nodes,
+        holds=f"{count(of_pool.nodes)} nodes of the pool {of_pool.name}",
+        remedy="order more nodes now",
+        lead_seconds=field(pool, "leadSeconds").number(),
+    )
 
 
 def gives_way(stack: Stack, workload: Resource) -> bool:
@@ -76,11 +114,21 @@ def gives_way(stack: Stack, workload: Resource) -> bool:
     return True
 
 
-def _demand(stack: Stack, workload: Resource) -> tuple[str, _Demand]:
+def _placed(stack: Stack) -> list[Resource]:
+    return [resource for resource in stack.resources if resource.type in POD_SPECS and not gives_way(stack, resource)]
+
+
+def standing_at_most(stack: Stack) -> list[Pods]:
+    """Return the pods of every workload at its maximum."""
+    return [_pods(stack, workload) for workload in _placed(stack)]
+
+
+def _pods(stack: Stack, workload: Resource) -> Pods:
     pod = field(workload, POD_SPECS[workload.type])
     pool = pod["nodeSelector"]["headroom.dev/pool"].text()
     most = _most(stack, workload)
-    return pool, _Demand(workload, _pod_size(pod), most, stands_apart(pod) or never_together(pod, most))
+    apart = stands_apart(pod) or never_together(pod, most)
+    return Pods(workload, pool, _pod_size(pod), most, apart, everywhere=workload.type.endswith(":DaemonSet"))
 
 
 def _most(stack: Stack, workload: Resource) -> int:
@@ -113,52 +161,82 @@ def _request(container: Place, resource: str) -> float:
     return container["resources"]["requests"][resource].quantity()
 
 
-def _enough(pool: _Pool, demands: Sequence[_Demand], everywhere: Sequence[_Demand]) -> Iterator[Finding]:
-    component = pool.component
+def filled(component: Resource, standing: Sequence[Pods]) -> tuple[Pool, list[Pods]]:
+    """Return a pool without what its daemons take, and the pods that stand on it beside them."""
+    name = field(component, "pool").text()
+    here = [pods for pods in standing if pods.pool == name]
     node = _size(field(component, "cpuCores").number(), field(component, "memoryBytes").number())
-    places = field(component, "pods").count() - len(everywhere)
+    daemons = [pods for pods in here if pods.everywhere]
+    places = field(component, "pods").count() - len(daemons)
     gpus = optional(component, "gpus")
     if gpus is not None:  # one pod a GPU, and our daemons take none
         places = min(places, gpus.count(at_least=1))
-    for demand in everywhere:
-        node = node.less(demand.pod)
-    provided = field(component, "nodes").count()
-    too_large = [demand for demand in demands if demand.pods and not (places > 0 and demand.pod.within(node))]
-    for demand in too_large:
-        message = f"a pod of {demand.workload.name} asks for more than a whole node of the pool {pool.name} has"
+    for daemon in daemons:
+        node = node.less(daemon.size)
+    nodes, survive = field(component, "nodes").count(), field(component, "survive").count()
+    pool = Pool(component, name, node, places, nodes, survive, field(component, "zones").count(at_least=1))
+    return pool, [pods for pods in here if not pods.everywhere]
+
+
+def _enough(pool: Pool, standing: Sequence[Pods]) -> Iterator[Finding]:
+    component = pool.component
+    too_large = [pods for pods in standing if pods.number and not _fits(pool, pods)]
+    for pods in too_large:
+        message = f"a pod of {pods.workload.name} asks for more than a whole node of the pool {pool.name} has"
         yield Finding(component.name, message, "take larger nodes, or smaller pods")
     if too_large:
         return
-    pods = sum(demand.pods for demand in demands)
-    if pods > _LARGEST_CLUSTER_PODS:
-        message = f"{count(pods)} pods at their maximum are more than the {count(_LARGEST_CLUSTER_PODS)} that a cluster can run"
-        yield Finding(component.name, message, "lower the maxima", pods, _LARGEST_CLUSTER_PODS, "pods")
+    number = sum(pods.number for pods in standing)
+    if number > _LARGEST_CLUSTER_PODS:
+        message = f"{count(number)} pods at their maximum are more than the {count(_LARGEST_CLUSTER_PODS)} that a cluster can run"
+        yield Finding(component.name, message, "lower the maxima", number, _LARGEST_CLUSTER_PODS, "pods")
         return
-    sizes: Counter[Size] = Counter()
-    for demand in demands:
-        sizes[demand.pod] += demand.pods
-    for demand in demands:
-        if demand.apart and demand.pods:
-            yield from _enough_apart(
-                pool, demand, nodes_filled(node, places, demand.pod, sizes - Counter({demand.pod: demand.pods}))
-            )
-    enough = nodes_enough(node, places, sizes)
-    nodes = _with_losses(enough, field(component, "survive").count(), field(component, "zones").count(at_least=1))
-    if nodes > provided:
+    sizes = _sizes(standing)
+    for pods in standing:
+        if pods.apart and pods.number:
+            yield from _enough_apart(pool, pods, _filled_before(pool, pods, sizes))
+    enough = nodes_enough(pool.node, pool.places, sizes)
+    nodes = _with_losses(enough, pool.survive, pool.zones)
+    if nodes > pool.nodes:
         spare = f", {nodes} so that enough remain after a loss" if nodes > enough else ""
-        message = f"{count(pods)} pods at their maximum take {enough} nodes of the pool {pool.name}{spare}; it has {provided}"
-        yield Finding(component.name, message, f"set its nodes to {nodes}", nodes, provided, "nodes")
+        message = f"{count(number)} pods at their maximum take {enough} nodes of the pool {pool.name}{spare}; it has {pool.nodes}"
+        yield Finding(component.name, message, f"set its nodes to {nodes}", nodes, pool.nodes, "nodes")
 
 
-def _enough_apart(pool: _Pool, demand: _Demand, filled: int) -> Iterator[Finding]:
+def _enough_apart(pool: Pool, pods: Pods, filled: int) -> Iterator[Finding]:
     """Yield what is missing where each pod needs a node of its own, and others may fill some before it comes."""
-    needed, provided = demand.pods + filled, field(pool.component, "nodes").count()
-    if needed > provided:
+    nodes = pods.number + filled
+    if nodes > pool.nodes:
         beside = f" and others may fill {filled}" if filled else ""
         message = (
-            f"{count(demand.pods)} pods of {demand.workload.name} must stand on nodes of their own{beside}; it has {provided}"
+            f"{count(pods.number)} pods of {pods.workload.name} must stand on nodes of their own{beside}; it has {pool.nodes}"
         )
-        yield Finding(pool.component.name, message, f"set its nodes to {needed}", needed, provided, "nodes")
+        yield Finding(pool.component.name, message, f"set its nodes to {nodes}", nodes, pool.nodes, "nodes")
+
+
+def _nodes(pool: Pool, standing: Sequence[Pods]) -> float:
+    """Return the nodes that some pods take; without end where one of them is larger than a node."""
+    if any(pods.number and not _fits(pool, pods) for pods in standing):
+        return math.inf
+    sizes = _sizes(standing)
+    apart = [pods.number + _filled_before(pool, pods, sizes) for pods in standing if pods.apart and pods.number]
+    return max((_with_losses(nodes_enough(pool.node, pool.places, sizes), pool.survive, pool.zones), *apart))
+
+
+def _fits(pool: Pool, pods: Pods) -> bool:
+    return pool.places > 0 and pods.size.within(pool.node)
+
+
+def _sizes(standing: Sequence[Pods]) -> Counter[Size]:
+    sizes: Counter[Size] = Counter()
+    for pods in standing:
+        sizes[pods.size] += pods.number
+    return sizes
+
+
+def _filled_before(pool: Pool, pods: Pods, sizes: Mapping[Size, int]) -> int:
+    """Return the nodes that the other pods may leave no room on."""
+    return nodes_filled(pool.node, pool.places, pods.size, Counter(sizes) - Counter({pods.size: pods.number}))
 
 
 def _with_losses(enough: int, survive: int, zones: int) -> int:

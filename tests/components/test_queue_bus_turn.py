@@ -115,6 +115,7 @@ def test_a_part_without_its_image_is_refused(section: str, images: tuple[str, ..
         ({"listening_port": 50000}, "listening_port 50000 is one of the relay's ports"),
         ({"user_quota": 1}, "less than the 2 ports of one call"),
         ({"public_addresses": {"machine": "203.0.113.1"}}, "public_addresses"),
+        ({"public_addresses": {"10.0.3.11": "203.0.113.11"}}, "for 3 servers stand on as many"),
     ],
 )
 def test_a_relay_that_would_not_relay_is_refused(turn: Document, said: str) -> None:

@@ -175,6 +175,7 @@ def test_a_stack_that_shares_is_found(
     [
         ("verticals.salon.phi=true", "verticals.salon.phi", "storage.NAME with phi: salon and a key"),
         ("storage.phi-healthcare.key=null", "storage.phi-healthcare", "key is missing"),
+        ("storage.phi-healthcare.parameters.encrypted='false'", "storage.phi-healthcare", 'parameters.encrypted must be "true"'),
         ("storage.phi-healthcare.parameters.kmsKeyId=other", "storage.phi-healthcare", "say it as key"),
         (
             f"storage.other={{provisioner: any, key: '{KEY}'}}",

@@ -136,6 +136,12 @@ def test_the_kernel_is_set_by_what_the_sockets_were_sized_with() -> None:
     more = _sysctls(_changed("verticals", "sales", "sockets", to=sockets | {"tracked": "400k", "outbound": {"ports": 50_000}}))
     assert more["net.netfilter.nf_conntrack_max"] == "400000"
     assert more["net.ipv4.ip_local_port_range"] == "11000 60999"
+    fewer = _sysctls(
+        _changed("verticals", "sales", "sockets", to=sockets | {"tracked_after": {"value": "30s"}, "outbound": {"ports": 9_000}})
+    )
+    assert fewer["net.netfilter.nf_conntrack_tcp_timeout_time_wait"] == "30"
+    assert "net.netfilter.nf_conntrack_tcp_timeout_time_wait" not in now
+    assert fewer["net.ipv4.ip_local_port_range"] == "32768 60999"
     files = _sysctls(_changed("verticals", "sales", "pod", "descriptors", to=2_000_000))
     assert files["fs.nr_open"] == "2000000"
     assert files["fs.file-max"] == str(2_000_000 * 110)
