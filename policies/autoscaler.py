@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from policies.margins import TOLERANCE
 from policies.scaled_object import SCALED_OBJECT, cron_schedule, sessions_target
 from policies.schedule import Schedule, schedule_of
-from policies.stack import Identity, Resource, Unreadable, field, identity
+from policies.stack import Identity, Place, Resource, Unreadable, field, identity, optional
 
 HORIZONTAL = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 AUTOSCALERS = (HORIZONTAL, SCALED_OBJECT)
@@ -49,6 +50,18 @@ def maximum_replicas(autoscaler: Resource) -> int:
 def week_of(autoscaler: Resource) -> Schedule:
     """Return the floors of the week: an annotation that the pre-scale job keeps, or KEDA's cron triggers."""
     return cron_schedule(autoscaler) if autoscaler.type == SCALED_OBJECT else schedule_of(autoscaler)
+
+
+def scale_up(autoscaler: Resource) -> Place | None:
+    """Return how an autoscaler adds pods, where it says so itself."""
+    within = "spec.advanced.horizontalPodAutoscalerConfig" if autoscaler.type == SCALED_OBJECT else "spec"
+    return optional(autoscaler, f"{within}.behavior.scaleUp")
+
+
+def tolerance_of(autoscaler: Resource) -> float:
+    """Return the share of its target within which an autoscaler adds no pods."""
+    borne = None if (up := scale_up(autoscaler)) is None else up.get("tolerance")
+    return TOLERANCE if borne is None else borne.quantity()
 
 
 def scaling_target(autoscaler: Resource, vertical: str) -> float:

@@ -26,6 +26,8 @@ class Jobs:
     """The file that workers and producers read."""
     depth_cap: int
     """The most jobs that anybody lets wait: the highest of all places that say so."""
+    least_cap: int
+    """The fewest at which anybody refuses one."""
     retained: int
     """Finished jobs that are kept."""
     concurrency: int
@@ -67,7 +69,9 @@ def jobs_of(stack: Stack, server: Resource) -> Jobs:
     except WrongDocument as error:
         raise WrongField(settings.resource.name, settings.path, "the settings of a queue", why=str(error)) from None
     caps = [cap, *(place.count(at_least=1) for place in stack.once(_caps).get(vertical, ())), *_gateway_caps(stack, vertical)]
-    return Jobs(server, vertical, settings, max(caps), retained, concurrency, configuration(stack, server, "redis.conf"))
+    return Jobs(
+        server, vertical, settings, max(caps), min(caps), retained, concurrency, configuration(stack, server, "redis.conf")
+    )
 
 
 def workers(stack: Stack, jobs: Jobs) -> int:

@@ -15,14 +15,17 @@ from policies.rules import (
     carriers,
     changing,
     claims,
+    containers,
     costs,
     door,
     drain,
     edge,
+    entrance,
     forecast,
     free,
     gone,
     gpus,
+    helpers,
     images,
     isolation,
     latency,
@@ -33,15 +36,23 @@ from policies.rules import (
     node_files,
     nodes,
     plan,
+    planned,
+    pod_security,
     prescale,
     queues,
     reach,
+    references,
     scaling,
+    scripts,
     serving,
     sessions,
+    starts,
+    telling,
     tunnels,
     turn,
     waiving,
+    watching,
+    ways,
     workloads,
 )
 from policies.stack import Stack
@@ -51,11 +62,11 @@ from policies.waivers import split
 
 def all_rules() -> tuple[Rule, ...]:
     """Return every rule, in the order in which they are shown."""
-    evidence = (plan, claims, forecast, costs, limits)
-    pods = (sessions, arrivals, scaling, prescale, drain, gone)
-    machines = (nodes, node_files, losses, gpus)
-    parts = (model, serving, carriers, turn, bus, queues, tunnels, edge, latency, lead_times)
-    whole = (reach, alerts, images, isolation, door, free, workloads)
+    evidence = (plan, planned, claims, forecast, costs, limits)
+    pods = (sessions, arrivals, scaling, prescale, drain, gone, containers)
+    machines = (nodes, node_files, losses, gpus, helpers)
+    parts = (model, serving, carriers, turn, bus, queues, tunnels, edge, entrance, starts, scripts, latency, lead_times)
+    whole = (reach, ways, references, alerts, watching, telling, images, isolation, pod_security, door, free, workloads)
     found = tuple(rule for family in (*evidence, *pods, *machines, *parts, *whole) for rule in family.RULES)
     return (*found, *waiving.waiving_rules(rule_names))
 

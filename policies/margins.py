@@ -37,7 +37,7 @@ def margins(stack: Stack, floors: Floors) -> Margins:
         growth_per_quarter=max(field(root, "growthPerQuarter").number(), floors.minimum_growth_per_quarter),
         safe_utilisation=min(field(root, "safeUtilisation").number(), floors.maximum_safe_utilisation),
         alert_utilisation=min(field(root, "alertUtilisation").number(), ALERT_UTILISATION, 1 / burst),
-        tolerance=max(field(root, "tolerance").number(), TOLERANCE),
+        tolerance=field(root, "tolerance").number(),
     )
 
 

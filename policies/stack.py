@@ -152,6 +152,10 @@ class Place:
             raise WrongField(self.resource.name, self.path, "a text")
         return self.value
 
+    def texts(self) -> dict[str, str]:
+        """Return an object that holds texts, such as labels."""
+        return {key: self[key].text() for key in self._mapping()}
+
     def number(self) -> float:
         """Return a number from zero to `LARGEST`, also where it is written as text (annotations hold only text).
 

@@ -4,10 +4,46 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as data_field
 
-from policies.stack import Place, Resource, Stack, Unreadable, field, optional
+from policies.fleet import LIVE_KINDS
+from policies.services import SERVICE, listened_on, listening, on_its_machine, ports_of, standing
+from policies.stack import (
+    Identity,
+    Place,
+    Resource,
+    Stack,
+    Unreadable,
+    field,
+    find_object,
+    identity,
+    optional,
+    optional_annotation,
+)
+from policies.workloads import of_kind, pod_of
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
+END = {"ingress": "from", "egress": "to"}
+"""Where a rule names the other end."""
+
+Way = tuple[str, int]
+"""A protocol and a port."""
+
+ASKED: frozenset[Way] = frozenset({("UDP", 53), ("TCP", 53)})
+"""Where names are asked for: what does not fit a packet is asked for again by TCP."""
+_TLS: Way = ("TCP", 443)
+_API_SERVER: Way = ("TCP", 6443)
+_BEYOND: Mapping[str, frozenset[Way]] = {
+    # By QUIC, and by HTTP/2 where that does not pass.
+    "tunnel": frozenset({("UDP", 7844), ("TCP", 7844)}),
+    "prescale": frozenset({_API_SERVER}),
+    # The API server, kubelets, and whom they tell.
+    "watch": frozenset({_TLS, _API_SERVER, ("TCP", 10250)}),
+    **dict.fromkeys((*LIVE_KINDS, "queue", "tools"), frozenset({_TLS})),
+}
+"""What pods of a kind ask beyond the cluster's pods: Cloudflare, the API server, machines, whoever answers with TLS."""
+_READ = ("probes", "metrics")
+"""Ports that Prometheus reads: also the sessions that the autoscaler counts."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +70,66 @@ class Space:
         return f"the health data of {self.owner}" if self.owner else "no health data"
 
 
+def outside(name: str) -> Space:
+    """Return a namespace that is not the stack's."""
+    return Space(name, {"kubernetes.io/metadata.name": name})
+
+
+NAMES = outside("kube-system")
+"""Who knows the names of the cluster."""
+WORLD = Space("the world", {})
+"""Whoever is no pod: the cluster's machines, and all beyond them."""
+KEDA = outside("keda")
+"""What scales by ScaledObjects; it stands where its chart puts it."""
+
+
 def spaces_of(stack: Stack) -> Mapping[str, Space]:
     """Return the namespaces of a stack by their names, each with its NetworkPolicies."""
     return stack.once(_spaces)
 
 
 def _spaces(stack: Stack) -> dict[str, Space]:
-    spaces = {space.name: space for space in map(_space, stack.of_type(NAMESPACE))}
+    return {space.name: space for space in (_space(stack, resource) for resource in stack.of_type(NAMESPACE))}
+
+
+def policies_in(stack: Stack, place: str) -> list[Resource]:
+    """Return the NetworkPolicies of a namespace."""
+    return stack.once(_policies).get(place, [])
+
+
+def _policies(stack: Stack) -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
     for policy in stack.of_type(POLICY):
-        if (space := spaces.get(field(policy, "metadata.namespace").text())) is not None:
-            space.policies.append(policy)
-    return spaces
+        found.setdefault(field(policy, "metadata.namespace").text(), []).append(policy)
+    return found
 
 
-def _space(resource: Resource) -> Space:
+def _space(stack: Stack, resource: Resource) -> Space:
     labels = optional(resource, "metadata.labels")
     name = field(resource, "metadata.name").text()
-    given = {} if labels is None else {key: labels[key].text() for key in labels.value}
-    return Space(name, {"kubernetes.io/metadata.name": name} | given)
+    given = {} if labels is None else labels.texts()
+    return Space(name, {"kubernetes.io/metadata.name": name} | given, policies_in(stack, name))
 
 
 def denies_all(policy: Resource) -> bool:
-    """Return whether a policy is the one that denies all traffic that no other allows."""
-    spec = field(policy, "spec")
-    kinds = {kind.text() for kind in spec["policyTypes"].items()}
-    return not spec["podSelector"].value and kinds == {"Ingress", "Egress"}
+    """Return whether a policy is the one that denies all traffic that no other allows: it lets nobody in or out itself."""
+    selected = field(policy, "spec")["podSelector"].value
+    opened = [rule for direction in END for rule in rules_of(policy, direction)]
+    return not selected and not opened and directions_of(policy) == {"Ingress", "Egress"}
+
+
+def directions_of(policy: Resource) -> set[str]:
+    """Return the directions of which a policy speaks, `Ingress` and `Egress`; in those it denies what no policy allows."""
+    return {kind.text() for kind in field(policy, "spec.policyTypes").items()}
+
+
+def selects(policy: Resource, labels: Mapping[str, str] | None) -> bool:
+    """Return whether a policy is for pods with these labels; without labels, whether it is for all pods of its namespace."""
+    selector = field(policy, "spec")["podSelector"]
+    if not selector.value:
+        return True
+    wanted = selector["matchLabels"]
+    return labels is not None and all(labels.get(key) == wanted[key].text() for key in wanted.value)
 
 
 def rules_of(policy: Resource, direction: str) -> list[Place]:
@@ -66,12 +137,18 @@ def rules_of(policy: Resource, direction: str) -> list[Place]:
     return field(policy, "spec").listed(direction)
 
 
-def on_some(rule: Place, ports: frozenset[int]) -> bool:
+def on_some(rule: Place, ports: frozenset[int], protocol: str = "TCP") -> bool:
     """Return whether a rule speaks of some of these ports; a port by name may be any."""
     listed = rule.get("ports")
     if listed is None or not listed.value:
         return True
-    return any(_is_on(port, ports) for port in listed.items())
+    return any(protocol_of(port) == protocol and _is_on(port, ports) for port in listed.items())
+
+
+def protocol_of(port: Place) -> str:
+    """Return the protocol of a policy's port."""
+    protocol = port.get("protocol")
+    return "TCP" if protocol is None else protocol.text()
 
 
 def _is_on(port: Place, ports: frozenset[int]) -> bool:
@@ -85,10 +162,11 @@ def _is_on(port: Place, ports: frozenset[int]) -> bool:
 def speaks_of(rule: Place, direction: str, space: Space) -> bool:
     """Return whether a rule speaks of some pod of a namespace; one that names nobody speaks of everybody."""
     chosen = rule.get(direction)
-    return chosen is None or not chosen.value or any(_chooses(peer, space) for peer in chosen.items())
+    return chosen is None or not chosen.value or any(chooses(peer, space) for peer in chosen.items())
 
 
-def _chooses(peer: Place, space: Space) -> bool:
+def chooses(peer: Place, space: Space) -> bool:
+    """Return whether a peer is some pod of a namespace."""
     selector = peer.get("namespaceSelector")
     if selector is None:
         if peer.get("ipBlock") is not None:
@@ -108,6 +186,49 @@ def _holds(expression: Place, space: Space) -> bool:
     if operator in ("In", "NotIn"):
         return (space.labels.get(key) in values) == (operator == "In")
     raise Unreadable(expression.resource.name, f"{expression.path} has the operator {operator}", "use one that Kubernetes knows")
+
+
+def beyond(stack: Stack, workload: Resource) -> frozenset[Way]:
+    """Return what a workload's pods ask beyond the cluster's pods."""
+    kind = optional_annotation(workload, "kind")
+    asked = _BEYOND.get("" if kind is None else kind.text(), frozenset[Way]())
+    return asked | stack.once(_read_on_machines) if workload is stack.once(_prometheus) else asked
+
+
+def _read_on_machines(stack: Stack) -> frozenset[Way]:
+    """Return the ports that Prometheus reads of pods with their machine's address, which no selector chooses."""
+    workloads = [workload for here in standing(stack).values() for workload, _ in here]
+    return frozenset(("TCP", port) for workload in workloads if on_its_machine(workload) for port in read_ports(workload))
+
+
+def read_ports(workload: Resource) -> list[int]:
+    """Return the ports of a workload that Prometheus reads."""
+    return [port.number for port in listening(workload) if port.name in _READ]
+
+
+def reader_of(stack: Stack) -> str:
+    """Return the namespace from which Prometheus reads, or nothing."""
+    prometheus = stack.once(_prometheus)
+    return "" if prometheus is None else identity(prometheus).namespace
+
+
+def _prometheus(stack: Stack) -> Resource | None:
+    for workload in of_kind(stack, "watch"):
+        if any(container["name"].text() == "prometheus" for container in pod_of(workload)["containers"].items()):
+            return workload
+    return None
+
+
+def asked_by_api_server(stack: Stack, registered: Resource) -> set[int]:
+    """Return the ports of pods that answer a part of the API, which the API server asks from its machine's address."""
+    named = field(registered, "spec.service")
+    service = find_object(stack, SERVICE, Identity(named["namespace"].text(), named["name"].text()))
+    port = named.get("port")
+    target = None if service is None else ports_of(service).get(443 if port is None else port.count())
+    if service is None or target is None:
+        message = "the stack has no Service with that port, which answers for it"
+        raise Unreadable(registered.name, message, "deploy what the program renders")
+    return set(listened_on(stack, service, target))
 
 
 def texts_of(value: object) -> Iterator[str]:

@@ -20,8 +20,11 @@ NAME = "annotated workloads"
 _SCHEDULE = "schedule"
 _PART_OF = {
     "plan-exists": ROOT,
+    "planned-parts-stand": ROOT,
     "calls-find-their-way": ROOT,
+    "only-used-ways-open": ROOT,
     "references-resolve": ROOT,
+    "bindings-resolve": "headroom:edge:Edge",
     "nodes-cover-maximum": "headroom:nodes:Pool",
     "one-node-loss-survived": "headroom:nodes:Pool",
     "one-zone-loss-survived": "headroom:nodes:Pool",
@@ -30,7 +33,13 @@ _PART_OF = {
     "reserved-capacity-names-its-product": "headroom:model:Model",
     "lead-times-met": "headroom:model:Model",
     "alerts-match-plan": "headroom:observability:Observability",
+    "watchers-stand": "headroom:observability:Observability",
+    "autoscalers-see-sessions": "headroom:observability:Observability",
+    "operators-are-told": "headroom:observability:Observability",
+    "containers-take-what-they-ask": "headroom:nodes:Pool",
+    "pod-security-enforced": ROOT,
     "door-matches-plan": "headroom:door:Door",
+    "edge-lets-in-callers-alone": "headroom:edge:Edge",
 }
 """Rules on a component of ours, or on how a whole stack of ours hangs together: without it they have nothing to judge."""
 

@@ -50,6 +50,8 @@ _WITH_LATENCY = (
     _Alert("FirstTokenSlow", "latency:first_token_seconds:plan"),
     _Alert("FirstAudioSlow", "latency:first_audio_seconds:plan"),
 )
+NEEDED = frozenset(alert.name for alert in (*_ALWAYS, *_WITH_QUEUES, *_WITH_TUNNELS, *_WITH_LATENCY))
+"""What nobody may silence."""
 _CONSTANT = re.compile(r"vector\(([-+0-9.e]{1,40})\)")
 
 

@@ -42,6 +42,9 @@ class _Stream:
     """Bytes."""
     max_bytes: int
     """Of one copy."""
+    max_messages: int
+    max_consumers: int
+    """Of both: no limit where it is not above zero."""
     storage: str
     refuses: bool
     """Whether it refuses the next message of a full call; else it would throw the oldest away."""
@@ -79,6 +82,7 @@ def _stream(stack: Stack, servers: Resource, vertical: str) -> _Stream:
             name: documents.integer(stream.get(name), name, 1)
             for name in ("num_replicas", "max_msgs_per_subject", "max_msg_size", "max_bytes")
         }
+        limits = {name: documents.integer(stream.get(name, -1), name, -1) for name in ("max_msgs", "max_consumers")}
         storage = documents.text(stream.get("storage"), "storage")
     except WrongDocument as error:
         raise WrongField(config_map.name, place.path, "a stream", why=str(error)) from None
@@ -88,6 +92,8 @@ def _stream(stack: Stack, servers: Resource, vertical: str) -> _Stream:
         figures["max_msgs_per_subject"],
         figures["max_msg_size"],
         figures["max_bytes"],
+        limits["max_msgs"],
+        limits["max_consumers"],
         storage,
         refuses=stream.get("discard") == "new" and stream.get("discard_new_per_subject") is True,
     )
@@ -190,6 +196,16 @@ def _account_carries(stack: Stack, servers: Resource, place: Place, account: _Ac
                 f"{count(stream.message)} bytes each); {what} {count(given)}"
             )
             yield Finding(resource, message, f"raise it to {count(asked)}", asked, given, "bytes")
+    for what, limit, each_call, given in (
+        ("messages waiting", "max_msgs", stream.cap, stream.max_messages),
+        ("readers", "max_consumers", 1, stream.max_consumers),
+    ):
+        if given > 0 and exceeds(target * each_call, given):
+            most = count(target * each_call)
+            message = f"the calls of {vertical} may have {most} {what} ({count(each_call)} each); {limit} is {count(given)}"
+            yield Finding(
+                stream.place.resource.name, message, f"set {limit} to -1, for no limit", target * each_call, given, what
+            )
     if stream.message > account.max_payload:
         message = (
             f"a message of {count(stream.message)} bytes is above max_payload {count(account.max_payload)}: it ends its "
@@ -243,8 +259,8 @@ def _keeps_a_majority(stream: _Stream, standing: int, survive: int) -> Iterator[
 RULES = (
     Rule(
         name="bus-limits-cover-burst",
-        condition="Servers, accounts and streams of the bus carry the messages, connections and waiting bytes of all required "
-        "sessions; a full call is refused its next message.",
+        condition="Servers, accounts and streams of the bus carry the messages, connections, readers, and waiting messages and "
+        "bytes of all required sessions; a full call is refused its next message.",
         why="Beyond a limit the bus drops messages or connections, and calls lose words.",
         reads="StatefulSets of kind `bus`: replicas, `nats.conf`, every `stream.json`, and the claims `survive`, "
         "`messages-per-second`, `messages-per-session`, `reader-stall-seconds`; containers and maxima of the verticals of kind "

@@ -7,6 +7,7 @@ from typing import Any
 from policies import documents
 from policies.demand import Demand, demand_of
 from policies.documents import WrongDocument
+from policies.edge import Caps, caps_of, gate_scripts, heartbeat_of, object_of, values_of_caps
 from policies.evidence import Context
 from policies.figures import count, counts, exceeds, poisson_quantile
 from policies.fleet import live_deployments, maximum_pods, safe_sessions
@@ -15,10 +16,6 @@ from policies.sold import SOLD, SoldPlan, sold_plans
 from policies.stack import Place, Resource, Stack, WrongField, field
 from policies.workloads import CONFIG_MAP
 
-_VALUE = "cloudflare:index/workersKv:WorkersKv"
-_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
-_CAPS = "caps"
-_GATE = "TenantGate"
 _OBJECT_RATE = 500.0
 """Requests a second of one Durable Object that writes its storage (Cloudflare, rules of Durable Objects: 200 to 500)."""
 _REQUESTS_A_CALL = 2
@@ -26,49 +23,20 @@ _REQUESTS_A_CALL = 2
 _RENDER = "deploy what the program renders"
 
 
-@dataclass(frozen=True)
-class _Places:
-    """The calls of one vertical that the router admits."""
-
-    calls: int
-    reserved: int
-    """Of them, for calls within a guarantee."""
-    shards: int
-    """Objects that count them, each its part."""
-
-
-@dataclass(frozen=True)
-class _Admitted:
-    """What the router lets a plan's tenants do."""
-
-    cap: int
-    guaranteed: int
-    guarantees: Mapping[str, int]
-    """Calls that each tenant always finds room for, by vertical: those of `guaranteed`."""
-
-
-@dataclass(frozen=True)
-class _Caps:
-    """The KV value that the router admits by."""
-
-    plans: Mapping[str, _Admitted]
-    verticals: Mapping[str, _Places]
-
-
 def _plan_caps_match_plans(stack: Stack, _context: Context) -> Iterator[Finding]:
     plans = sold_plans(stack) if any(stack.of_type(SOLD)) else {}
     asked = {name: (plan.cap, plan.guaranteed) for name, plan in plans.items()}
 
     def admitted(value: Resource) -> Iterator[Finding]:
-        given = {name: (plan.cap, plan.guaranteed) for name, plan in _caps(value).plans.items()}
+        given = {name: (plan.cap, plan.guaranteed) for name, plan in caps_of(value).plans.items()}
         yield from _differ(value, given, asked, "the router admits by")
 
     def limited(config_map: Resource) -> Iterator[Finding]:
         text = field(config_map, "data")["plans.json"]
-        given = {name: (_count(text, plan, "streams"), 0) for name, plan in _object(text).items()}
+        given = {name: (_count(text, plan, "streams"), 0) for name, plan in object_of(text).items()}
         yield from _differ(config_map, given, {name: (cap, 0) for name, (cap, _) in asked.items()}, "the gateway limits by")
 
-    yield from each(_values(stack), lambda value: value.name, admitted)
+    yield from each(values_of_caps(stack), lambda value: value.name, admitted)
     gateways = (one for one in stack.of_type(CONFIG_MAP) if "plans.json" in (one.props.get("data") or {}))
     yield from each(gateways, lambda config_map: config_map.name, limited)
 
@@ -91,7 +59,7 @@ def _said(plan: tuple[int, int] | None) -> str:
 
 def _sold_caps_within_fleet(stack: Stack, context: Context) -> Iterator[Finding]:
     def admits(value: Resource) -> Iterator[Finding]:
-        caps, held = _caps(value), _held(stack, demand_of(stack, context))
+        caps, held = caps_of(value), _held(stack, demand_of(stack, context))
         for vertical in sorted(caps.verticals.keys() | held.keys()):
             places, real = caps.verticals.get(vertical), held.get(vertical, 0)
             if places is None:
@@ -120,11 +88,11 @@ def _sold_caps_within_fleet(stack: Stack, context: Context) -> Iterator[Finding]
                 )
                 yield Finding(sold.name, message, f"cap it at {count(fleet)}", plan.cap, fleet, "sessions")
 
-    yield from each(_values(stack), lambda value: value.name, admits)
+    yield from each(values_of_caps(stack), lambda value: value.name, admits)
     yield from each(stack.of_type(SOLD), lambda sold: sold.name, promises)
 
 
-def _guarantees_reserved(value: Resource, caps: _Caps, sold: Mapping[str, SoldPlan]) -> Iterator[Finding]:
+def _guarantees_reserved(value: Resource, caps: Caps, sold: Mapping[str, SoldPlan]) -> Iterator[Finding]:
     """Yield where the guarantees of all tenants of a vertical are more than the places that are kept for them.
 
     What a plan guarantees is guaranteed in verticals, for a place of one is no use to a call of another.
@@ -151,13 +119,14 @@ def _held(stack: Stack, demand: Demand) -> dict[str, int]:
 
 def _object_rate_within_limit(stack: Stack, context: Context) -> Iterator[Finding]:
     def check(script: Resource) -> Iterator[Finding]:
-        demand, heartbeat = demand_of(stack, context), _heartbeat(script)
+        demand, heartbeat = demand_of(stack, context), heartbeat_of(script)
         safe = _OBJECT_RATE * demand.kept.safe_utilisation
-        for value in _values(stack):
-            caps = _caps(value)
-            largest = max((plan.cap for plan in caps.plans.values()), default=0)
+        for value in values_of_caps(stack):
+            caps = caps_of(value)
             shortest = min((demand.mean_call(vertical) for vertical in demand.lock.verticals), default=1.0)
-            yield from _bears(script, "the gate of a tenant with the largest cap", _Rate(largest, shortest, heartbeat), safe)
+            for name, plan in sorted(caps.plans.items()):
+                rate = _Rate(plan.cap, shortest, heartbeat, plan.starts_per_second)
+                yield from _bears(script, f"the gate of a tenant of the plan {name}", rate, safe)
             for vertical, places in sorted(caps.verticals.items()):
                 what = (
                     f"one of {places.shards} that count the calls of {vertical}"
@@ -167,7 +136,7 @@ def _object_rate_within_limit(stack: Stack, context: Context) -> Iterator[Findin
                 calls = -(-places.calls // max(1, places.shards))
                 yield from _bears(script, what, _Rate(calls, demand.mean_call(vertical), heartbeat), safe)
 
-    yield from each(_scripts(stack), lambda script: script.name, check)
+    yield from each(gate_scripts(stack), lambda script: script.name, check)
 
 
 @dataclass(frozen=True)
@@ -177,11 +146,13 @@ class _Rate:
     leases: int
     mean_call_seconds: float
     heartbeat_seconds: float
+    let_in: float = 0.0
+    """Calls that may begin in a second for long."""
 
     @property
-    def starts(self) -> int:
+    def starts(self) -> float:
         """Calls that begin in a busy second."""
-        return poisson_quantile(self.leases / self.mean_call_seconds) if self.mean_call_seconds else 0
+        return max(self.let_in, poisson_quantile(self.leases / self.mean_call_seconds) if self.mean_call_seconds else 0)
 
     @property
     def requests(self) -> float:
@@ -199,73 +170,6 @@ def _bears(script: Resource, what: str, rate: _Rate, safe: float) -> Iterator[Fi
         )
         remedy = "renew less often, or divide it over several objects"
         yield Finding(script.name, message, remedy, rate.requests, safe, "requests a second")
-
-
-def _scripts(stack: Stack) -> Iterator[Resource]:
-    """Yield the scripts that reach the gates."""
-    for script in stack.of_type(_SCRIPT):
-        bindings = field(script, "bindings").items()
-        names = {binding["className"].text() for binding in bindings if binding["type"].text() == "durable_object_namespace"}
-        if _GATE in names:
-            yield script
-
-
-def _heartbeat(script: Resource) -> float:
-    found = [one for one in field(script, "bindings").items() if one["name"].text() == "SETTINGS"]
-    if len(found) != 1:
-        raise WrongField(script.name, "bindings", "a list with SETTINGS, once")
-    text = found[0]["json"]
-    try:
-        return documents.number(_object(text).get("heartbeatSeconds"), "heartbeatSeconds", 1)
-    except WrongDocument as error:
-        raise WrongField(script.name, text.path, "settings with a heartbeat", why=str(error)) from None
-
-
-def _values(stack: Stack) -> list[Resource]:
-    return [value for value in stack.of_type(_VALUE) if field(value, "keyName").text() == _CAPS]
-
-
-def _caps(value: Resource) -> _Caps:
-    """Return the caps of plans, and the places of verticals, as the router reads them."""
-    text = field(value, "value")
-    document = _object(text)
-    try:
-        caps = documents.members(document, "it", frozenset({"plans", "verticals", "pools"}))
-        plans = documents.mapping(caps["plans"], "plans")
-        pools, verticals = documents.mapping(caps["pools"], "pools"), documents.mapping(caps["verticals"], "verticals")
-        return _Caps(
-            {name: _admitted(plan, f"plans.{name}") for name, plan in plans.items()},
-            {name: _places(calls, pools.get(name), name) for name, calls in verticals.items()},
-        )
-    except WrongDocument as error:
-        raise WrongField(value.name, text.path, "the caps of the plans", why=str(error)) from None
-
-
-def _admitted(value: Any, where: str) -> _Admitted:
-    plan = documents.mapping(value, where)
-    guarantees = documents.mapping(plan.get("guarantees"), f"{where}.guarantees")
-    return _Admitted(
-        cap=documents.integer(plan.get("cap"), f"{where}.cap", 0),
-        guaranteed=documents.integer(plan.get("guaranteed"), f"{where}.guaranteed", 0),
-        guarantees={name: documents.integer(given, f"{where}.guarantees.{name}", 0) for name, given in guarantees.items()},
-    )
-
-
-def _places(calls: Any, value: Any, vertical: str) -> _Places:
-    where = f"pools.{vertical}"
-    pool, places = documents.mapping(value, where), documents.integer(calls, f"verticals.{vertical}", 0)
-    return _Places(
-        calls=places,
-        reserved=documents.integer(pool.get("reserved"), f"{where}.reserved", 0, places),
-        shards=documents.integer(pool.get("shards"), f"{where}.shards", 1),
-    )
-
-
-def _object(text: Place) -> dict[str, Any]:
-    try:
-        return dict(documents.mapping(documents.parse(text.text()), "it"))
-    except WrongDocument as error:
-        raise WrongField(text.resource.name, text.path, "a JSON object", why=str(error)) from None
 
 
 def _count(text: Place, document: Any, key: str) -> int:
@@ -297,13 +201,12 @@ RULES = (
     ),
     Rule(
         name="object-rate-within-limit",
-        condition="The leases and starts of the largest tenant, and of every vertical, ask no more of their Durable Object than "
-        "one "
-        "bears.",
+        condition="The leases and starts of a tenant at its cap, and of every vertical, ask no more of their Durable Object than "
+        "one bears; the starts are those of a busy second, and those that the tenant's plan lets in.",
         why="An object above its rate answers late, then not at all, and the calls that it counts end with their leases.",
         reads="`heartbeatSeconds` in SETTINGS of the scripts that are bound to TenantGate, the KV value `caps`; mean lengths of "
         "calls.",
-        remedy="A longer heartbeat, or several objects.",
+        remedy="A longer heartbeat, fewer starts a second, or several objects.",
         check=_object_rate_within_limit,
     ),
 )

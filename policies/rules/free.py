@@ -46,11 +46,16 @@ _KNOWN = frozenset(
 )
 """What a pod may say: rules judge it, or it keeps no pod from running. Gates, other schedulers and deadlines are not among it."""
 _FREE = "leave it out"
+_ASKS = ("httpGet", "tcpSocket", "exec", "grpc")
+_PATIENCE_SECONDS = 30
+"""Kubernetes' own: three answers that do not come, ten seconds apart."""
 
 
 def _pods_are_free_to_run(stack: Stack, _context: Context) -> Iterator[Finding]:
     workloads = [one for one in stack.of_type(*POD_SPECS) if optional_annotation(one, "kind") is not None]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _is_free(stack, workload))
+    if any(stack.of_type(_POOL)):  # others' programs answer in ways of their own
+        yield from each(workloads, lambda workload: workload.name, _lives)
     live = list(of_kind(stack, *sorted(LIVE_KINDS)))
     yield from each(live, lambda workload: workload.name, lambda workload: _comes_in_time(stack, workload))
     yield from each(stack.of_type(_PRIORITY), lambda priority: priority.name, _is_for_those_who_name_it)
@@ -84,6 +89,23 @@ def _comes_in_time(stack: Stack, workload: Resource) -> Iterator[Finding]:
                     f"{delay.path} lets its pods answer {count(delay.number())} s after their start; the lag is {count(lag)} s"
                 )
                 yield Finding(workload.name, message, "ask sooner", lag, delay.number(), "seconds")
+
+
+def _lives(workload: Resource) -> Iterator[Finding]:
+    """What ends a pod must be what it started by: another path is answered by nobody, and every pod ends with its calls."""
+    for container in pod_of(workload)["containers"].items():
+        started, lives = container.get("startupProbe"), container.get("livenessProbe")
+        if lives is None:
+            continue
+        asked = [{key: probe.value.get(key) for key in _ASKS} for probe in (started, lives) if probe is not None]
+        if asked[0] != asked[-1]:
+            message = f"{lives.path} asks what its startupProbe does not: its pods start, and are ended soon after"
+            yield Finding(workload.name, message, "ask the same")
+        failures, period = (lives.get(key) for key in ("failureThreshold", "periodSeconds"))
+        patience = (3 if failures is None else failures.count()) * (10 if period is None else period.count())
+        if patience < _PATIENCE_SECONDS:
+            message = f"{lives.path} ends it after {patience} s without an answer, and its calls with it"
+            yield Finding(workload.name, message, f"wait for {_PATIENCE_SECONDS} s", _PATIENCE_SECONDS, patience, "seconds")
 
 
 def _is_for_those_who_name_it(priority: Resource) -> Iterator[Finding]:

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 
-from policies.autoscaler import HORIZONTAL, week_of
-from policies.evidence import Context
+from policies.autoscaler import AUTOSCALERS, HORIZONTAL, scale_up, tolerance_of, week_of
+from policies.evidence import Context, usable
+from policies.figures import exceeds
 from policies.fleet import DEPLOYMENT, LIVE_KINDS, autoscaler_of
+from policies.margins import TOLERANCE, margins
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, field, optional, optional_annotation
 from policies.workloads import CONFIG_MAP, of_kind
 
 _BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
-_SHARED = ("asr", "bus", "gateway", "llm", "queue-gateway", "tools", "tts", "tunnel", "turn")
+_SHARED = ("asr", "bus", "gateway", "llm", "queue", "queue-gateway", "tools", "tts", "tunnel", "turn", "watch")
 _PERIOD_SECONDS = 15
 """Kubernetes' own rate of growth, which the scaling lag is planned with: double, or four pods, whichever is more, each 15 s."""
 _RATES = {"Percent": 100, "Pods": 4}
-_METRIC = "active_sessions_per_pod"
+METRIC = "active_sessions_per_pod"
 _SESSIONS = "voice_active_sessions"
 _RENDER = "deploy what the program renders"
 
@@ -77,10 +79,11 @@ def _rolled_one_by_one(workload: Resource) -> Iterator[Finding]:
         yield Finding(workload.name, "a rollout can neither take a pod nor add one", "set maxSurge to 1")
 
 
-def _scales_up_at_once(stack: Stack, _context: Context) -> Iterator[Finding]:
+def _scales_up_at_once(stack: Stack, context: Context) -> Iterator[Finding]:
     scalers = list(stack.of_type(HORIZONTAL))
     yield from each(scalers, lambda scaler: scaler.name, _starts_at_its_floor)
-    yield from each(scalers, lambda scaler: scaler.name, _grows_fast)
+    every = list(stack.of_type(*AUTOSCALERS))
+    yield from each(every, lambda scaler: scaler.name, lambda scaler: _grows_fast(stack, context, scaler))
     adapters = [one for one in stack.of_type(CONFIG_MAP) if "adapter.yaml" in (one.props.get("data") or {})]
     yield from each(adapters, lambda config_map: config_map.name, _serves_the_metric)
 
@@ -92,17 +95,18 @@ def _starts_at_its_floor(scaler: Resource) -> Iterator[Finding]:
         yield Finding(scaler.name, message, f"set minReplicas to {baseline}", baseline, least, "replicas")
 
 
-def _grows_fast(scaler: Resource) -> Iterator[Finding]:
-    up = optional(scaler, "spec.behavior.scaleUp")
-    if up is None:
+def _grows_fast(stack: Stack, context: Context, scaler: Resource) -> Iterator[Finding]:
+    if (up := scale_up(scaler)) is None:
         return  # Kubernetes' own behaviour
     waits, chosen, policies = up.get("stabilizationWindowSeconds"), up.get("selectPolicy"), up.get("policies")
     if waits is not None and waits.number() > 0:
         yield Finding(scaler.name, "it waits before it adds pods", "set scaleUp.stabilizationWindowSeconds to 0")
     if chosen is not None and chosen.text() != "Max":
         yield Finding(scaler.name, "of its policies it does not take the fastest", "set scaleUp.selectPolicy to Max")
-    if up.get("tolerance") is not None:
-        yield Finding(scaler.name, "it bears more than the planned tolerance before it adds pods", "leave scaleUp.tolerance out")
+    planned, borne = max(margins(stack, usable(context.floors)).tolerance, TOLERANCE), tolerance_of(scaler)
+    if exceeds(borne, planned):
+        message = f"it bears a tolerance of {borne:g} before it adds pods; its target is planned with {planned:g}"
+        yield Finding(scaler.name, message, f"set scaleUp.tolerance to {planned:g}", planned, borne)
     for kind, least in _RATES.items() if policies is not None else ():
         given = [_rate(policy) for policy in policies.items() if policy["type"].text() == kind]  # type: ignore[union-attr]
         if max(given, default=0.0) < least / _PERIOD_SECONDS:
@@ -116,17 +120,17 @@ def _rate(policy: Place) -> float:
 
 def _serves_the_metric(config_map: Resource) -> Iterator[Finding]:
     text = field(config_map, "data")["adapter.yaml"].text()
-    for word in (f"as: {_METRIC}\n", f"seriesQuery: {_SESSIONS}{{", "sum by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})"):
+    for word in (f"as: {METRIC}\n", f"seriesQuery: {_SESSIONS}{{", "sum by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})"):
         if word not in text:
-            yield Finding(config_map.name, f"it does not serve {_METRIC} as the sum of {_SESSIONS} of a pod", _RENDER)
+            yield Finding(config_map.name, f"it does not serve {METRIC} as the sum of {_SESSIONS} of a pod", _RENDER)
             return
 
 
 RULES = (
     Rule(
         name="few-gone-at-once",
-        condition="Of everything that calls pass, with more than one pod, a PodDisruptionBudget lets no more pods go at once "
-        "than may be gone, and neither does a rollout; a rollout takes no live pod before another stands.",
+        condition="Of everything that calls, jobs and figures pass, with more than one pod, a PodDisruptionBudget lets no more "
+        "pods go at once than may be gone, and neither does a rollout; a rollout takes no live pod before another stands.",
         why="A drain of nodes, or a rollout, that takes every pod at once ends every call, on a day like any other.",
         reads="PodDisruptionBudgets and their selectors; the rollout strategy of Deployments; the claim `survive`.",
         remedy="A budget of one pod; RollingUpdate with maxUnavailable 0, or what may be gone.",
@@ -134,10 +138,11 @@ RULES = (
     ),
     Rule(
         name="scales-up-at-once",
-        condition="A HorizontalPodAutoscaler starts at the week's lowest floor or above, adds pods without waiting and at least "
-        "as fast as the lag was planned with; the metrics adapter serves the metric that it scales on.",
+        condition="An autoscaler starts at the week's lowest floor or above, adds pods without waiting and at least as fast as "
+        "the lag was planned with; the metrics adapter serves the metric that it scales on.",
         why="Every second before the next pod is one in which those that stand fill up.",
-        reads="minReplicas, behavior.scaleUp and the week of HorizontalPodAutoscalers; `adapter.yaml`.",
+        reads="minReplicas and the week of HorizontalPodAutoscalers; behavior.scaleUp of theirs and of ScaledObjects; "
+        "`adapter.yaml`.",
         remedy="Kubernetes' own rate of growth, without a window.",
         check=_scales_up_at_once,
     ),

@@ -14,6 +14,7 @@ from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT, faults
 from policies.schedule import Schedule, standing
 from policies.stack import Identity, Place, Resource, Stack, field, find_object, identity, optional
+from policies.workloads import pod_of
 
 _CRON_JOB = "kubernetes:batch/v1:CronJob"
 _ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
@@ -139,13 +140,23 @@ def _job_can_run(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
     suspended = optional(job, "spec.suspend")
     if suspended is not None and suspended.value is not False:
         yield Finding(job.name, "it is suspended", "set spec.suspend to false")
-    account = Identity(scaled.namespace, field(job, "spec.jobTemplate.spec.template.spec.serviceAccountName").text())
-    if find_object(stack, "kubernetes:core/v1:ServiceAccount", account) is None:
+    pod = pod_of(job)
+    account = Identity(scaled.namespace, pod["serviceAccountName"].text())
+    found = find_object(stack, "kubernetes:core/v1:ServiceAccount", account)
+    if found is None:
         yield Finding(job.name, f"there is no ServiceAccount {account.namespace}/{account.name} for it", _RENDER)
+    elif not _has_token(pod, found):
+        message = "its pods have no token of their account: the API server answers them nothing"
+        yield Finding(job.name, message, "set automountServiceAccountToken to true")
     granted = {verb for role in _roles(stack, account) for verb in _verbs(role, scaled.name)}
     if missing := sorted({"get", "patch"} - granted):
         message = f"its ServiceAccount {account.name} may not {' or '.join(missing)} the HorizontalPodAutoscaler {scaled.name}"
         yield Finding(job.name, message, "bind it to a Role with get and patch on that autoscaler")
+
+
+def _has_token(pod: Place, account: Resource) -> bool:
+    said = pod.get("automountServiceAccountToken") or optional(account, "automountServiceAccountToken")
+    return said is None or said.value is True
 
 
 def _roles(stack: Stack, account: Identity) -> Iterator[Resource]:
@@ -194,8 +205,7 @@ RULES = (
         condition="Before every known peak, by the scaling lag, the week's floor holds its sessions; a job or KEDA can set it.",
         why="A peak that everybody knows of must find its pods standing: the autoscaler sees it only when callers wait.",
         reads="known_peaks of the lock; the week of an autoscaler (`headroom.dev/schedule`, or KEDA's cron triggers); its "
-        "maximum; "
-        "the pre-scale CronJob, its account and role.",
+        "maximum; the pre-scale CronJob, its account, token and role.",
         remedy="A window with enough replicas that stands in time: it is named.",
         check=_prescale_covers_known_peaks,
     ),

@@ -7,7 +7,7 @@ from policies.evidence import Context
 from policies.figures import count, exceeds, whole
 from policies.jobs import Jobs, jobs_of, queues
 from policies.rule import Finding, Rule, each
-from policies.stack import Resource, Stack, field
+from policies.stack import Resource, Stack, field, optional
 from policies.workloads import container_of
 
 _FORK = 2
@@ -24,6 +24,10 @@ def _queue_cap_below_memory(stack: Stack, _context: Context) -> Iterator[Finding
 
 
 def _cap_fits(jobs: Jobs) -> Iterator[Finding]:
+    if jobs.least_cap < jobs.depth_cap:
+        message = f"{count(jobs.least_cap)} jobs may wait by one place that says so, {count(jobs.depth_cap)} by another"
+        remedy = "say the same in bullmq.json, HEADROOM_QUEUE_DEPTH_CAP and the gateway's settings"
+        yield Finding(jobs.server.name, message, remedy, jobs.depth_cap, jobs.least_cap, "jobs")
     needed = (jobs.depth_cap * _FORK + jobs.retained) * jobs.each_bytes
     if exceeds(needed, jobs.max_memory):
         room = jobs.max_memory - jobs.retained * jobs.each_bytes
@@ -56,6 +60,10 @@ def _server_fits(jobs: Jobs) -> Iterator[Finding]:
 
 def _queue_never_evicts(stack: Stack, _context: Context) -> Iterator[Finding]:
     def check(server: Resource) -> Iterator[Finding]:
+        replicas = optional(server, "spec.replicas")
+        if replicas is not None and replicas.count() != 1:
+            message = f"it has {count(replicas.count())} servers, each with jobs of its own: one server keeps a queue"
+            yield Finding(server.name, message, "set spec.replicas to 1", 1, replicas.count(), "replicas")
         jobs = jobs_of(stack, server)
         for name, allowed, why in _KEEPS:
             set_to = the_one(jobs.redis, jobs.directives, name)
@@ -79,8 +87,8 @@ _KEEPS = (
 RULES = (
     Rule(
         name="queue-cap-below-memory",
-        condition="The jobs that may wait fit into maxmemory beside those that are kept, with the room of a fork; maxmemory fits "
-        "into the container with a fork, and the append-only file on its disk.",
+        condition="The jobs that may wait are as many wherever it is said, and fit into maxmemory beside those that are kept, "
+        "with the room of a fork; maxmemory fits into the container with a fork, and the append-only file on its disk.",
         why="A producer is refused politely at the cap. At the memory's end, adding a job fails in the middle of a call.",
         reads="StatefulSets of kind `redis`: `redis.conf`, memory limit, disk, the claims `payload-bytes` and `overhead-bytes`; "
         "`bullmq.json`; HEADROOM_QUEUE_DEPTH_CAP of every workload of the vertical; HEADROOM_SETTINGS of the queue's gateways.",
@@ -89,10 +97,10 @@ RULES = (
     ),
     Rule(
         name="queue-never-evicts",
-        condition="A queue's server never evicts a key, and appends what it acknowledged to its file.",
+        condition="A queue has one server, which never evicts a key, and appends what it acknowledged to its file.",
         why="An evicted job is a callback that somebody was promised and nobody makes.",
-        reads="`redis.conf` of StatefulSets of kind `redis`: maxmemory, maxmemory-policy, appendonly, appendfsync.",
-        remedy="maxmemory-policy noeviction, appendonly yes, appendfsync everysec.",
+        reads="StatefulSets of kind `redis`: replicas, and of `redis.conf` maxmemory, maxmemory-policy, appendonly, appendfsync.",
+        remedy="One replica, maxmemory-policy noeviction, appendonly yes, appendfsync everysec.",
         check=_queue_never_evicts,
     ),
 )

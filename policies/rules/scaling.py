@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from policies.autoscaler import scaling_target, week_of
+from policies.autoscaler import scaling_target, tolerance_of, week_of
 from policies.evidence import Context, usable
 from policies.figures import TINY, count, counts, exceeds, needed, whole
 from policies.fleet import (
@@ -44,7 +44,7 @@ def _scaling_target_leaves_lag_growth(stack: Stack, context: Context) -> Iterato
         alert = min(kept.alert_utilisation, annotation(live.autoscaler, "alert-utilisation").number())
         target = scaling_target(live.autoscaler, live.vertical)
         bounds = {"it holds": ceiling.hard, "its requests guarantee": ceiling.guaranteed, "it admits": admitted}
-        clauses = list(_target(target, load.lag_ratio, bounds, alert, kept.tolerance))
+        clauses = list(_target(target, load.lag_ratio, bounds, alert, max(kept.tolerance, tolerance_of(live.autoscaler))))
         if clauses:
             first = clauses[0]
             message = f"{live.vertical}: " + "; ".join(clause.message for clause in clauses)
@@ -102,12 +102,10 @@ RULES = (
     Rule(
         name="scaling-target-leaves-lag-growth",
         condition="A pod at the autoscaler's target, tolerance included, holds what comes within the scaling lag, and stands "
-        "below "
-        "the alert.",
+        "below the alert.",
         why="Load grows on for as long as a new pod takes to answer; the pods that stand must carry that, without an alert.",
-        reads="the target of the metric active_sessions_per_pod, `headroom.dev/alert-utilisation`, ceilings by limits and "
-        "requests, "
-        "HEADROOM_MAX_SESSIONS; the lag's growth in the lock.",
+        reads="the target of the metric active_sessions_per_pod, the tolerance of scaleUp and the root's, "
+        "`headroom.dev/alert-utilisation`, ceilings by limits and requests, HEADROOM_MAX_SESSIONS; the lag's growth in the lock.",
         remedy="A lower target: the highest that is right is named.",
         check=_scaling_target_leaves_lag_growth,
     ),

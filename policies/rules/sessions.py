@@ -18,10 +18,17 @@ from policies.fleet import (
     pod_ceiling,
     session_cost,
 )
+from policies.floors import Floors
+from policies.jobs import jobs_of, queues
 from policies.lock import Lock
 from policies.margins import margins, required
+from policies.pm2 import ecosystem_of
 from policies.rule import Finding, Rule, each
-from policies.stack import Stack, annotation
+from policies.stack import Resource, Stack, annotation
+from policies.workloads import of_kind, open_files, pod_of
+
+_RESTART_ROOM = 1.3
+"""Memory of a process over what its sessions take: what is not yet collected counts too, and PM2 restarts it with its calls."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ def _pod_limits_cover_sessions(stack: Stack, context: Context) -> Iterator[Findi
     floors = usable(context.floors)
 
     def check(live: Live) -> Iterator[Finding]:
+        yield from _none_is_restarted(stack, live, floors)
         claimed, ceiling = admitted_sessions(live), pod_ceiling(live, floors)
         if claimed <= ceiling.guaranteed:
             return
@@ -144,6 +152,24 @@ def _pod_limits_cover_sessions(stack: Stack, context: Context) -> Iterator[Findi
     yield from each(live_deployments(stack), lambda live: live.deployment.name, check)
 
 
+def _none_is_restarted(stack: Stack, live: Live, floors: Floors) -> Iterator[Finding]:
+    ecosystem = ecosystem_of(stack, live)
+    bounds = [] if ecosystem is None else ecosystem.numbers("max_memory_restart")
+    if not bounds:
+        return
+    workers, bound = annotation(live.deployment, "workers").count(at_least=1), min(bounds)
+    sessions = math.ceil(admitted_sessions(live) / workers)
+    own = annotation(live.deployment, "base-memory-bytes").number() / workers
+    most = _RESTART_ROOM * (own + sessions * session_cost(live, floors).memory_bytes)
+    if exceeds(most, bound):
+        must, have = counts(most, bound)
+        message = (
+            f"PM2 restarts a process of {live.vertical} at {have} bytes, with its calls; {count(sessions)} sessions and itself "
+            f"take {must}, with {_RESTART_ROOM:g} times the room"
+        )
+        yield Finding(live.deployment.name, message, f"set max_memory_restart to {math.ceil(most)}", most, bound, "bytes")
+
+
 def _file_descriptors_cover_sessions(stack: Stack, context: Context) -> Iterator[Finding]:
     floors = usable(context.floors)
 
@@ -161,7 +187,26 @@ def _file_descriptors_cover_sessions(stack: Stack, context: Context) -> Iterator
             )
             yield Finding(live.deployment.name, message, f"allow {must} open files", most, limit, "descriptors")
 
+    def jobs(server: Resource) -> Iterator[Finding]:
+        queue = jobs_of(stack, server)
+        most = DESCRIPTOR_ROOM * queue.concurrency * floors.session(queue.vertical).descriptors
+        for worker in of_kind(stack, "queue"):
+            if annotation(worker, "vertical").text() == queue.vertical:
+                yield from _opens(worker, queue.concurrency, most)
+
     yield from each(live_deployments(stack), lambda live: live.deployment.name, check)
+    yield from each(queues(stack), lambda server: server.name, jobs)
+
+
+def _opens(worker: Resource, jobs: int, most: float) -> Iterator[Finding]:
+    limit = open_files(worker, pod_of(worker)["containers"].items()[0]["name"].text())
+    if exceeds(most, limit):
+        must, have = counts(most, limit)
+        message = (
+            f"a worker may open {have} files; {count(jobs)} jobs at once need {must}, as many calls would, with "
+            f"{DESCRIPTOR_ROOM:g} times the room"
+        )
+        yield Finding(worker.name, message, f"allow {must} open files", most, limit, "descriptors")
 
 
 RULES = (
@@ -177,19 +222,21 @@ RULES = (
     ),
     Rule(
         name="pod-limits-cover-sessions",
-        condition="A pod admits no more sessions than its limits hold and its requests guarantee.",
+        condition="A pod admits no more sessions than its limits hold and its requests guarantee, and than its processes hold "
+        "before PM2 restarts one for its memory.",
         why="A pod that admits more sessions than its memory and processor time carry drops them in the middle of a call.",
         reads="HEADROOM_MAX_SESSIONS, limits, requests and open files of the session container; the claimed costs of a session; "
-        "the floors of costs.",
+        "PM2's max_memory_restart; the floors of costs.",
         remedy="Fewer sessions a pod, or a larger pod.",
         check=_pod_limits_cover_sessions,
     ),
     Rule(
         name="file-descriptors-cover-sessions",
-        condition="A process may open 1.5 times the files that its sessions and itself need.",
+        condition="A process may open 1.5 times the files that its sessions and itself need, a queue's worker those of its jobs "
+        "at once.",
         why="A process without a free descriptor refuses calls while memory and processor look idle.",
         reads="RLIMIT_NOFILE of the session container's annotation, HEADROOM_MAX_SESSIONS, the claims `workers`, "
-        "`session-descriptors`, `base-descriptors`.",
+        "`session-descriptors`, `base-descriptors`; of workers of a queue RLIMIT_NOFILE, `bullmq.json` and the floors of costs.",
         remedy="More open files, or fewer sessions a process.",
         check=_file_descriptors_cover_sessions,
     ),

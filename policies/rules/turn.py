@@ -1,6 +1,7 @@
 """turn-ports-cover-burst: the relays that are left carry the relayed part of every session."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from policies.config_text import directives, size, the_one
 from policies.demand import Demand, demand_of
@@ -14,12 +15,15 @@ from policies.workloads import configuration, of_kind, open_files, remaining
 _BITS = 8
 _FILES = 2
 """Of one allocation: coturn says so when it starts."""
+_EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")))
+"""Addresses that documents use for those of the Internet (RFC 5737, RFC 3849)."""
 
 
 def _turn_ports_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]:
     demand, found = demand_of(stack, context), list(of_kind(stack, "turn"))
     yield from each(found, lambda servers: servers.name, lambda servers: shortfall(relays(stack, servers, demand), demand.lock))
     yield from each(found, lambda servers: servers.name, lambda servers: _one_call_passes(stack, servers))
+    yield from each(found, lambda servers: servers.name, lambda servers: _is_found(stack, servers))
 
 
 def _one_call_passes(stack: Stack, servers: Resource) -> Iterator[Finding]:
@@ -39,6 +43,30 @@ def _one_call_passes(stack: Stack, servers: Resource) -> Iterator[Finding]:
             yield Finding(place.resource.name, message, f"set {name} to {count(needs)}, or 0 for no limit", needs, allowed)
     if "use-auth-secret" not in found:
         yield Finding(place.resource.name, "it relays for whoever asks, and strangers fill its ports", "set use-auth-secret")
+
+
+def _is_found(stack: Stack, servers: Resource) -> Iterator[Finding]:
+    """Yield where callers are told an address at which no relay is found; machines that need none told are told none."""
+    place = configuration(stack, servers, "turnserver.conf")
+    pairs = [text.partition("/") for text in directives(place, "=").get("external-ip", [])]
+    try:
+        told = [(ip_address(public), own and ip_address(own)) for public, _, own in pairs]
+    except ValueError:
+        expected = "a configuration whose external-ip is <public address>/<own address>"
+        raise WrongField(place.resource.name, place.path, expected) from None
+    for public, _ in told:
+        if not _is_public(public):
+            message = f"external-ip tells callers {public}, which nobody beyond its own site reaches"
+            yield Finding(place.resource.name, message, "give the address that the Internet reaches the machine by")
+    standing = field(servers, "spec.replicas").count()
+    machines = min((len(set(addresses)) for addresses in zip(*told, strict=True)), default=standing)
+    if machines < standing:
+        message = f"{machines} machines have a public address by external-ip; {standing} servers stand on as many"
+        yield Finding(place.resource.name, message, "set external-ip for every machine", standing, machines, "machines")
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global or any(address in network for network in _EXAMPLES)
 
 
 def relays(stack: Stack, servers: Resource, demand: Demand) -> Part:
@@ -84,7 +112,8 @@ RULES = (
     Rule(
         name="turn-ports-cover-burst",
         condition="With as many relays gone as must be survived, ports, bandwidth, open files and quota carry what is relayed of "
-        "all required sessions; one call has its bandwidth and its ports; nobody else is relayed.",
+        "all required sessions; one call has its bandwidth and its ports; nobody else is relayed; where callers are told public "
+        "addresses, every server has one that the Internet reaches.",
         why="Beyond its ports a relay answers 508: the call rings, connects, and is silent.",
         reads="Deployments of kind `turn`: replicas, open files, `turnserver.conf`, and the claims `survive`, `relayed-share`, "
         "`ports-per-relayed`, `bits-per-relayed`; the lock.",

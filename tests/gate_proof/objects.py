@@ -26,6 +26,20 @@ def object_changes(stack: Stack, *, short: bool) -> Iterator[Change]:
             yield from _rowed(stack, resource, subject, row)
 
 
+def rowless(stack: Stack) -> list[str]:
+    """Return the objects of which the table says nothing."""
+    subjects = (subject_of(resource) for resource in stack.resources)
+    return [subject for subject in subjects if not any(fits(row.of, subject) for row in object_rows())]
+
+
+def neutral_changes(stack: Stack) -> Iterator[tuple[str, Stack]]:
+    """Yield the stack without each object that nobody misses."""
+    for resource in stack.resources:
+        row = next((row for row in object_rows() if fits(row.of, subject_of(resource))), None)
+        if row is not None and row.neutral:
+            yield f"{subject_of(resource)}: gone", with_resource(stack, resource)
+
+
 def _rowed(stack: Stack, resource: Resource, subject: str, row: ObjectRow) -> Iterator[Change]:
     if row.gone:
         yield f"{subject}: gone", with_resource(stack, resource), row.gone

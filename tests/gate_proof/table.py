@@ -45,9 +45,10 @@ class Row:
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """The rules of which one must refuse that an object is gone, there twice, or in another namespace."""
+    """The rules of which one must refuse that an object is gone, there twice, or in another namespace; or why none need."""
 
     of: str
+    neutral: str = ""
     gone: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
@@ -57,7 +58,8 @@ class ObjectRow:
 def object_rows() -> tuple[ObjectRow, ...]:
     """Return the rows of whole objects."""
     listed = _document()["objects"]
-    return tuple(ObjectRow(row["of"], *(tuple(row.get(key, ())) for key in ("gone", "twice", "moved"))) for row in listed)
+    rules = ("gone", "twice", "moved")
+    return tuple(ObjectRow(row["of"], row.get("neutral", ""), *(tuple(row.get(key, ())) for key in rules)) for row in listed)
 
 
 def fits(pattern: str, text: str) -> bool:

@@ -13,7 +13,6 @@ from tests.gate_proof.table import row_of, rows
 _OF_THE_EVIDENCE = {
     "forecast-fresh",
     "forecast-claims-what-it-measured",
-    "pods-are-free-to-run",
     "reserved-capacity-names-its-product",
     "session-costs-cover-measurement",
     "waivers-end",

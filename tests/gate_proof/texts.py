@@ -116,6 +116,17 @@ def _write_constant(tree: dict[str, Any]) -> str:
 
 CONSTANT = Format("constant", lambda text: {"vector": float(text[len("vector(") : -1])}, _write_constant)
 
+
+def _read_reserved(text: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text.partition("=")[2].split(","))
+
+
+def _write_reserved(tree: dict[str, str]) -> str:
+    return "system-reserved=" + ",".join(f"{name}={value}" for name, value in tree.items())
+
+
+RESERVED = Format("reserved", _read_reserved, _write_reserved)
+
 _FORMATS = (
     (r"headroom\.dev/(schedule|session-measured)$", JSON),
     (r"(^|\.)ulimits\.nri\.containerd\.io/container\.[^.]*$", YAML),
@@ -125,6 +136,7 @@ _FORMATS = (
     (r"^data\.(ecosystem|bullmq|stream|bus|plans|models|fleet|vertical|tenant)\.json$", JSON),
     (r"^data\.[^:]*\.yaml$", YAML),
     (r"env\[HEADROOM_SETTINGS\]\.value$", JSON),
+    (r"^spec\.variables\[of_[^\]]*\]\.expression$", JSON),
     (r"^(value|bindings\[[A-Z]+\]\.json)$", JSON),
     (r"^userData$", YAML),
     (r"write_files\[[^\]]*\.yaml\]\.content$", YAML),
@@ -138,4 +150,6 @@ def format_of(path: str, value: Any) -> Format | None:
         return None
     if re.fullmatch(r"vector\([-+0-9.e]+\)", value):
         return CONSTANT
+    if value.startswith("system-reserved="):
+        return RESERVED
     return next((found for pattern, found in _FORMATS if re.search(pattern, path)), None)

@@ -20,7 +20,7 @@ PLAN = ("voice", "capacity-plan")
 """The plan itself, and its digest at the root."""
 WATCHED = "observability-prometheus-config"
 """The rules and constants that come of the plan."""
-DOOR = "door-figures"
+DOOR = "door-policy"
 """What the cluster holds workloads to."""
 LIVE = ("healthcare", "real-estate", "sales", "salon", "it-helpdesk")
 

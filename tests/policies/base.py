@@ -15,8 +15,10 @@ from policies.judge import judge
 from policies.margins import ROOT
 from policies.stack import Resource, Stack
 from policies.verdict import Verdict
-from tests.policies.door import door, stand
+from tests.policies.door import POLICY, door, set_figure, stand
+from tests.policies.network import policies
 from tests.policies.parts import caps_text, part, rules_text
+from tests.policies.pods import IMAGE, completed
 
 DATA_END = date(2026, 11, 2)
 FLOORS = Path(__file__).parents[2] / "policies" / "floors.json"
@@ -25,7 +27,6 @@ Document = dict[str, Any]
 
 SEEN = {"basis": "declared", "source": "the account", "date": "2026-10-01", "leadSeconds": 0}
 """Where a limit comes from. More of it is there at once: lead times are of samples that say so."""
-IMAGE = f"registry.example/program@sha256:{'0' * 64}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def passing() -> Situation:
             cpuCores=15.5,
             memoryBytes=63 * 2**30,
             pods=110,
+            leadSeconds=0,
         ),
         *_live("healthcare", "fastapi", _healthcare_claims(), "4", "16Gi", 80),
         *_scaled("healthcare", 80, 48, 21, {"baseline": 4, "windows": []}),
@@ -87,17 +89,24 @@ def passing() -> Situation:
     }
     floors = json.loads(FLOORS.read_text())
     evidence = {"lock": lock, "floors": floors, "as_of": DATA_END.isoformat()}
+    for resource in resources:
+        completed(resource)
     named = {resource["name"]: resource for resource in [*resources, *budgets(resources), *door()]}
     stand(named, named)
     return Situation(named, evidence)
 
 
 def change(situation: Situation, changes: list[Document]) -> Situation:
-    """Return a changed situation. The lock's digest, the root's copy and the door follow, unless they are changed themselves."""
-    changed = copy.deepcopy(situation)
-    for one in changes:
-        _apply(changed, one)
+    """Return a changed situation.
+
+    The lock's digest, the root's copy, NetworkPolicies, the door and what all pods have alike follow, unless they are changed
+    themselves.
+    """
+    changed = broken(situation, changes)
     _keep(changed, situation)
+    for resource in changed.resources.values():
+        completed(resource)
+    changed.resources.update({policy["name"]: policy for policy in policies(changed.resources)})
     stand(changed.resources, situation.resources)
     lock = changed.evidence["lock"]
     if isinstance(lock, dict):
@@ -105,6 +114,14 @@ def change(situation: Situation, changes: list[Document]) -> Situation:
         for resource in changed.resources.values():
             if resource["type"] == ROOT:
                 resource["props"].setdefault("lockDigest", lock["digest"])
+    return changed
+
+
+def broken(situation: Situation, changes: list[Document]) -> Situation:
+    """Return a situation with changes that nothing follows."""
+    changed = copy.deepcopy(situation)
+    for one in changes:
+        _apply(changed, one)
     return changed
 
 
@@ -140,16 +157,18 @@ def _write(document: object, path: Path) -> Path | None:
 
 def _apply(situation: Situation, one: Document) -> None:
     if "add" in one:
-        added = _pinned(copy.deepcopy(one["add"]))
+        added = copy.deepcopy(one["add"])
         situation.resources.update({resource["name"]: resource for resource in [added, *budgets([added])]})
     elif "with" in one:
-        made = [_pinned(resource) for name in one["with"] for resource in part(name)]
+        made = [resource for name in one["with"] for resource in part(name)]
         situation.resources.update({resource["name"]: resource for resource in [*made, *budgets(made)]})
     elif "copy" in one:
         twin = copy.deepcopy(situation.resources[one["copy"]])
         situation.resources[one["as"]] = twin | {"name": one["as"]}
     elif "drop" in one:
         del situation.resources[one["drop"]]
+    elif "figure" in one:
+        set_figure(situation.resources[POLICY], one["figure"], one)
     elif "rules" in one:
         situation.resources["prometheus-config"]["props"]["data"]["rules.yaml"] = rules_text(one["rules"], one.get("alerts", {}))
     elif "caps" in one:
@@ -158,19 +177,6 @@ def _apply(situation: Situation, one: Document) -> None:
         _scale_by_keda(situation, one["keda"])
     else:
         _set(situation, one["at"], one)
-
-
-def _pinned(resource: Document) -> Document:
-    """Give an image to the containers that a sample leaves without one: it is about something else."""
-    spec = resource["props"].get("spec")
-    for path in (("template", "spec"), ("jobTemplate", "spec", "template", "spec"), ()):
-        pod = spec
-        for key in path:
-            pod = pod.get(key) if isinstance(pod, dict) else None
-        if isinstance(pod, dict):
-            for container in pod.get("containers", ()):
-                container.setdefault("image", IMAGE)
-    return resource
 
 
 def _set(situation: Situation, path: list[str | int], one: Document) -> None:
@@ -190,7 +196,12 @@ def _set(situation: Situation, path: list[str | int], one: Document) -> None:
 
 
 def _plan() -> Document:
-    return {"environment": "sample", "verticals": {"healthcare": {"maximum": 21}, "sales": {"maximum": 9}}}
+    return {
+        "environment": "sample",
+        "verticals": {"healthcare": {"kind": "fastapi", "maximum": 21}, "sales": {"kind": "pm2", "maximum": 9}},
+        "shared": {"pools": {"general": {}}},
+        "stack": {},
+    }
 
 
 def _plan_text() -> str:
@@ -241,6 +252,9 @@ _SAID = {
 }
 
 
+_OPEN_FILES = "- type: RLIMIT_NOFILE\n  hard: 65536\n  soft: 65536\n"
+
+
 def _healthcare_claims() -> dict[str, str]:
     return _claims(
         session_memory_bytes="120000000",
@@ -275,9 +289,8 @@ def _live(  # noqa: PLR0917  # a row of a table
     annotations = _claims(vertical=name, kind=kind, session_container="app") | claims
     told = {"HEADROOM_MAX_SESSIONS": str(admitted), "HEADROOM_DRAIN_SECONDS": "3600"}
     container = _container("app", cpu, memory) | {"env": [{"name": name, "value": value} for name, value in told.items()]}
-    files = "- type: RLIMIT_NOFILE\n  hard: 65536\n  soft: 65536\n"
     template = {
-        "metadata": {"annotations": {"ulimits.nri.containerd.io/container.app": files}},
+        "metadata": {"annotations": {"ulimits.nri.containerd.io/container.app": _OPEN_FILES}},
         "spec": {
             "nodeSelector": {"headroom.dev/pool": "general"},
             "terminationGracePeriodSeconds": 3660,
@@ -291,10 +304,14 @@ def _live(  # noqa: PLR0917  # a row of a table
     body = {"metadata": {"annotations": annotations}, "spec": {"template": template}}
     return [
         _component("headroom:workloads:Vertical", name, vertical=name, kind=kind, namespace=name),
-        _kubernetes(f"{name}-namespace", "v1", "Namespace", name, None, {}),
+        _kubernetes(f"{name}-namespace", "v1", "Namespace", name, None, _of_vertical(name)),
         _kubernetes(f"{name}-deployment", "apps/v1", "Deployment", name, name, body),
         _kubernetes(f"{name}-service", "v1", "Service", name, name, {"spec": {"ports": [{"port": 8080}]}}),
     ]
+
+
+def _of_vertical(name: str) -> Document:
+    return {"metadata": {"labels": _claims(vertical=name)}}
 
 
 def budgets(resources: list[Document]) -> list[Document]:
@@ -359,7 +376,10 @@ def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document)
     }
     cron = {
         "metadata": {"annotations": _claims(kind="prescale")},
-        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}},
+        "spec": {
+            "schedule": "* * * * *",
+            "jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": job}}, "spec": pod}}},
+        },
     }
     rbac = "rbac.authorization.k8s.io/v1"
     scaler = {"metadata": {"annotations": annotations}, "spec": spec}
@@ -412,15 +432,16 @@ def _queue() -> list[Document]:
         "spec": {
             "replicas": 3,
             "template": {
+                "metadata": {"annotations": {"ulimits.nri.containerd.io/container.app": _OPEN_FILES}},
                 "spec": {
                     "nodeSelector": {"headroom.dev/pool": "general"},
                     "containers": [_container("app", "1", "2Gi")],
-                }
+                },
             },
         },
     }
     return [
-        _kubernetes("after-hours-namespace", "v1", "Namespace", "after-hours", None, {}),
+        _kubernetes("after-hours-namespace", "v1", "Namespace", "after-hours", None, _of_vertical("after-hours")),
         _kubernetes("after-hours-deployment", "apps/v1", "Deployment", "after-hours", "after-hours", body),
     ]
 

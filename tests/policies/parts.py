@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tests.policies.watched import watched
+
 Document = dict[str, Any]
 
-PARTS = ("alerts", "bus", "carrier", "edge", "gateways", "gpu", "latency", "queue", "tools", "tunnel", "turn")
+PARTS = ("alerts", "bus", "carrier", "edge", "gateways", "gpu", "latency", "queue", "tools", "tunnel", "turn", "watched")
 _POOL = {"headroom.dev/pool": "parts"}
 _DAY = 86_400
 
@@ -27,6 +29,7 @@ def part(name: str) -> list[Document]:
         "tools": _tools,
         "tunnel": _tunnel,
         "turn": _turn,
+        "watched": _watched,
     }[name]()
     return copy.deepcopy([*_machines(), *made])
 
@@ -83,7 +86,7 @@ def caps_text(
     plans: Mapping[str, Document] = MappingProxyType({}), verticals: Mapping[str, Document | None] = MappingProxyType({})
 ) -> str:
     """Return what the router of the base admits by, with other plans and other places; a vertical of None is left out."""
-    starts = {"perSecond": 10, "burst": 50}
+    starts = {"perSecond": 120, "burst": 120}
     admitted = {
         "starter": {"cap": 50, "guaranteed": 0, "guarantees": {}, "starts": starts},
         "enterprise": {"cap": 500, "guaranteed": 400, "guarantees": {"healthcare": 150, "sales": 250}, "starts": starts},
@@ -94,11 +97,12 @@ def caps_text(
     }
     given = {name: dict(one) for name, one in (places | dict(verticals)).items() if one is not None}
     calls = {name: one.pop("calls") for name, one in given.items()}
-    return json.dumps({"plans": admitted | dict(plans), "verticals": calls, "pools": given})
+    changed = {name: {"starts": starts} | plan for name, plan in plans.items()}
+    return json.dumps({"plans": admitted | changed, "verticals": calls, "pools": given})
 
 
 def _machines() -> list[Document]:
-    pool = {"nodes": 8, "survive": 1, "zones": 1, "cpuCores": 16, "memoryBytes": 64 * 2**30, "pods": 110}
+    pool = {"nodes": 8, "survive": 1, "zones": 1, "cpuCores": 16, "memoryBytes": 64 * 2**30, "pods": 110, "leadSeconds": 0}
     return [
         _component("headroom:nodes:Pool", "pool-parts", **{"pool": "parts", **pool}),
         _component("headroom:nodes:Pool", "pool-gpu", **{"pool": "gpu", **pool, "gpus": 4}),
@@ -286,6 +290,7 @@ def _bus() -> list[Document]:
     config = """\
 server_name: $POD_NAME
 port: 4222
+pid_file: /run/nats/nats.pid
 max_connections: 65536 # of one server
 max_payload: 1MB
 jetstream { store_dir: /data, max_file_store: 3000000000 }
@@ -323,6 +328,7 @@ accounts {
         _space("bus"),
         _object("bus-config", "v1", "ConfigMap", "bus", "bus", {"data": {"nats.conf": config}}),
         _object("bus-sales-stream", "v1", "ConfigMap", "sales-stream", "bus", {"data": {"stream.json": json.dumps(stream)}}),
+        _streams(),
         _workload("bus-servers", "StatefulSet", "bus", "bus", "bus", figures, body),
     ]
 
@@ -351,16 +357,87 @@ def _edge() -> list[Document]:
     }
     caps = caps_text()
     gateway = {"starter": {"streams": 50, "requestsPerMinute": 1000}, "enterprise": {"streams": 500, "requestsPerMinute": 10000}}
-    bindings = [
-        {"name": "SETTINGS", "type": "json", "json": json.dumps({"heartbeatSeconds": 30})},
-        {"name": "TENANT_GATE", "type": "durable_object_namespace", "className": "TenantGate"},
+    told = {"heartbeatSeconds": 30, "leaseSeconds": 90}
+    counted = told | {"loanSeconds": 240, "session": {"marginSeconds": 2}}
+    called = told | {"tokens": {"audience": "calls.example.com"}}
+    shield = {"name": "SHIELD", "type": "ratelimit", "namespaceId": "1", "simple": {"limit": 6000, "period": 60}}
+    flood = {"characteristics": ["ip.src"], "period": 60, "requestsPerPeriod": 6000}
+    scripts: list[Document] = [
+        {
+            "scriptName": "sessions",
+            "mainModule": "sessions.js",
+            "content": "env.SETTINGS; env.TENANT_GATE; export { CallSession, TenantGate, main as default };",
+            "bindings": [_json("SETTINGS", counted), _objects("TENANT_GATE", "TenantGate", "sessions")],
+            "migrations": {"newTag": "v1", "newSqliteClasses": ["CallSession", "TenantGate"]},
+        },
+        {
+            "scriptName": "router",
+            "mainModule": "router.js",
+            "content": "env.SETTINGS; env.TENANT_GATE; env.CALL_SESSION; env.PLANS; env.CALLBACKS; env.SHIELD;",
+            "bindings": [
+                _json("SETTINGS", called),
+                _objects("TENANT_GATE", "TenantGate", "sessions"),
+                _objects("CALL_SESSION", "CallSession", "sessions"),
+                {"name": "PLANS", "type": "kv_namespace", "namespaceId": "plans"},
+                {"name": "CALLBACKS", "type": "queue", "queueName": "callbacks"},
+                shield,
+            ],
+        },
     ]
+    consumer = {"queueId": "callbacks", "type": "worker", "scriptName": "router", "deadLetterQueue": "dead"}
     return [
+        _space("gateway"),
         _component("headroom:plan:Sold", "sold", plans=sold),
         _component("cloudflare:index/workersKv:WorkersKv", "edge-caps", keyName="caps", value=caps),
-        _component("cloudflare:index/workersScript:WorkersScript", "edge-sessions", scriptName="sessions", bindings=bindings),
+        *(_component("cloudflare:index/workersScript:WorkersScript", f"edge-{one['scriptName']}", **one) for one in scripts),
+        *(_component("cloudflare:index/queue:Queue", f"edge-{name}", queueName=name) for name in ("callbacks", "dead")),
+        _component("cloudflare:index/queueConsumer:QueueConsumer", "edge-consumer", **consumer),
+        _component(
+            "cloudflare:index/workersCustomDomain:WorkersCustomDomain",
+            "edge-calls",
+            hostname="calls.example.com",
+            service="router",
+            zoneId="zone",
+        ),
+        _component(
+            "cloudflare:index/ruleset:Ruleset",
+            "edge-shield",
+            name="shield",
+            kind="zone",
+            phase="http_ratelimit",
+            zoneId="zone",
+            rules=[{"action": "block", "expression": "true", "ratelimit": flood}],
+        ),
+        *(
+            _component(
+                "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain",
+                f"edge-{name}-closed",
+                scriptName=name,
+                enabled=False,
+                previewsEnabled=False,
+            )
+            for name in ("sessions", "router")
+        ),
+        *(
+            _component(
+                "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication",
+                f"edge-{path}-access",
+                type="self_hosted",
+                domain=f"calls.example.com/{path}",
+                policies=[{"id": "people", "precedence": 1}],
+            )
+            for path in ("admin", "metrics")
+        ),
         _object("gateway-config", "v1", "ConfigMap", "gateway", "gateway", {"data": {"plans.json": json.dumps(gateway)}}),
     ]
+
+
+def _json(name: str, document: Document) -> Document:
+    return {"name": name, "type": "json", "json": json.dumps(document)}
+
+
+def _objects(name: str, objects: str, script: str) -> Document:
+    return {"name": name, "type": "durable_object_namespace", "className": objects, "scriptName": script}
 
 
 def _alerts() -> list[Document]:
@@ -373,6 +450,21 @@ def _alerts() -> list[Document]:
         _space("observability"),
         _object("prometheus-config", "v1", "ConfigMap", "prometheus", "observability", data),
     ]
+
+
+def _streams() -> Document:
+    pod = {
+        "nodeSelector": _POOL,
+        "containers": [_container("streams", cpu="10m", memory="16Mi")],
+        "volumes": [{"name": "stream", "configMap": {"name": "sales-stream"}}],
+    }
+    made = _object("bus-sales-streams", "batch/v1", "Job", "sales-streams", "bus", {"spec": {"template": {"spec": pod}}})
+    made["props"]["metadata"]["annotations"] = {"headroom.dev/kind": "streams"}
+    return made
+
+
+def _watched() -> list[Document]:
+    return watched(rules_text())
 
 
 def _component(type_token: str, resource: str, **props: object) -> Document:

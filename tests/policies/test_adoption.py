@@ -183,7 +183,7 @@ def test_a_rule_that_time_breaks_is_new(tmp_path: Path) -> None:
 
 def test_what_cannot_be_judged_is_in_no_plan(tmp_path: Path) -> None:
     """Behind a limit that is missing any figure may get worse: neither is it recorded, nor does a plan that names it hold it."""
-    hidden = {"at": [*POD, "containers", 0, "resources", "limits"]}
+    hidden = {"at": [*POD, "containers", 0, "resources", "limits"], "to": None}
     verdict = judged(tmp_path, [hidden])
     context = load_context(tmp_path / "lock.json", tmp_path / "floors.json", DATA_END)
     with pytest.raises(ValueError, match="no adoption plan can hold"):
