@@ -26,7 +26,7 @@ def pods_found(section: Place, workload: Resource) -> Iterator[Mapping[str, str]
 
 
 def _looks_in(found: Place, namespace: str) -> bool:
-    within, rest = found.get("namespaces"), found.value.keys() - {"role", "namespaces"}
+    within, rest = found.get("namespaces"), found.names() - {"role", "namespaces"}
     names = [] if within is None else [name.text() for name in within["names"].items()]
     return not rest and found["role"].text() == "pod" and (not names or namespace in names)
 
@@ -41,18 +41,18 @@ def _targets(workload: Resource, namespace: str) -> Iterator[dict[str, str]]:
         f"{_POD}_phase": "Running",
         f"{_POD}_ready": "true",
     }
-    for name in () if labels is None else labels.value:
+    for name in () if labels is None else labels.names():
         pod[f"{_POD}_label_{_NO_NAME.sub('_', name)}"] = labels[name].text()  # type: ignore[index]
         pod[f"{_POD}_labelpresent_{_NO_NAME.sub('_', name)}"] = "true"
     for container in pod_of(workload)["containers"].items():
         for port in container.listed("ports"):
-            name = port.get("name")
+            called = port.get("name")
             yield pod | {
                 "__address__": f"{workload.name}:{port['containerPort'].count(at_least=1)}",
                 "__metrics_path__": "/metrics",
                 "__scheme__": "http",
                 f"{_POD}_container_name": container["name"].text(),
-                f"{_POD}_container_port_name": "" if name is None else name.text(),
+                f"{_POD}_container_port_name": "" if called is None else called.text(),
                 f"{_POD}_container_port_number": str(port["containerPort"].count(at_least=1)),
             }
 

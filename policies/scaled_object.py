@@ -51,7 +51,7 @@ def faults(scaled_object: Resource, schedule: Schedule) -> Iterator[tuple[str, s
         if optional(scaled_object, path) is not None:
             yield f"{path} is set, which puts other numbers in the place of its triggers'", "leave it out"
     annotations = optional(scaled_object, "metadata.annotations")
-    for name in sorted({} if annotations is None else annotations.value):
+    for name in sorted({} if annotations is None else annotations.names()):
         if str(name).startswith(_PAUSES):
             yield f"its annotation {name} changes what KEDA does with it", "leave it out"
     fallback = optional(scaled_object, "spec.fallback")

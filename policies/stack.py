@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -151,6 +151,10 @@ class Place:
         if not isinstance(self.value, str) or not self.value:
             raise WrongField(self.resource.name, self.path, "a text")
         return self.value
+
+    def names(self) -> KeysView[str]:
+        """Return the names of what an object holds."""
+        return self._mapping().keys()
 
     def texts(self) -> dict[str, str]:
         """Return an object that holds texts, such as labels."""

@@ -129,7 +129,7 @@ def selects(policy: Resource, labels: Mapping[str, str] | None) -> bool:
     if not selector.value:
         return True
     wanted = selector["matchLabels"]
-    return labels is not None and all(labels.get(key) == wanted[key].text() for key in wanted.value)
+    return labels is not None and all(labels.get(key) == wanted[key].text() for key in wanted.names())
 
 
 def rules_of(policy: Resource, direction: str) -> list[Place]:
@@ -173,7 +173,7 @@ def chooses(peer: Place, space: Space) -> bool:
             return False  # addresses outside of the cluster, by what NetworkPolicies promise of them
         return field(peer.resource, "metadata.namespace").text() == space.name
     wanted = selector.get("matchLabels")
-    if wanted is not None and any(space.labels.get(key) != wanted[key].text() for key in wanted.value):
+    if wanted is not None and any(space.labels.get(key) != wanted[key].text() for key in wanted.names()):
         return False
     return all(_holds(expression, space) for expression in selector.listed("matchExpressions"))
 

@@ -17,6 +17,7 @@ from policies.stack import (
     field,
     find_object,
     identity,
+    optional,
     optional_annotation,
 )
 from policies.workload_types import POD_SPECS
@@ -42,6 +43,14 @@ def _by_kind(stack: Stack) -> Mapping[str, list[Resource]]:
 def pod_of(workload: Resource) -> Place:
     """Return the place of a workload's pod specification."""
     return field(workload, POD_SPECS[workload.type])
+
+
+def config_maps_with(stack: Stack, file: str) -> Iterator[Resource]:
+    """Yield the ConfigMaps that have a file."""
+    for config_map in stack.of_type(CONFIG_MAP):
+        data = optional(config_map, "data")
+        if data is not None and file in data.names():
+            yield config_map
 
 
 def configuration(stack: Stack, workload: Resource, file: str) -> Place:

@@ -17,7 +17,7 @@ from policies.rule import Finding, Rule, each
 from policies.rules.latency import LATENCY
 from policies.rules.limits import MODEL
 from policies.stack import Place, Resource, Stack, WrongField, annotation, field
-from policies.workloads import CONFIG_MAP, of_kind
+from policies.workloads import config_maps_with, of_kind
 
 _FILE = "rules.yaml"
 _LONGEST_HOLD_SECONDS = 600.0
@@ -56,7 +56,7 @@ _CONSTANT = re.compile(r"vector\(([-+0-9.e]{1,40})\)")
 
 
 def _alerts_match_plan(stack: Stack, context: Context) -> Iterator[Finding]:
-    files = [one for one in stack.of_type(CONFIG_MAP) if _FILE in (one.props.get("data") or {})]
+    files = list(config_maps_with(stack, _FILE))
     if list(stack.of_type("headroom:observability:Observability")) and not files:
         yield Finding("observability", f"no ConfigMap has {_FILE}: nobody is told when the fleet is full", _RENDER)
 

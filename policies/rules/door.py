@@ -1,5 +1,6 @@
 """door-matches-plan: the API server holds the stack's objects to the figures that they were judged by."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from policies.margins import margins, required
 from policies.quantities import quantity
 from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT
-from policies.stack import Place, Resource, Stack, Unreadable, field, identity, optional
+from policies.stack import Place, Resource, Stack, Unreadable, WrongField, field, identity, optional
 from policies.workloads import pod_of
 
 POLICY = "sha256:e784ce39793d472c6dc9d667d97955a27fe46d0d49bb6bd65abbcbe3634e0695"
@@ -58,7 +59,9 @@ def _figures_of(stack: Stack, resource: Resource) -> Iterator[tuple[str, str]]:
         yield from _scaled(autoscaler_of(stack, resource))
     annotations = optional(resource, "metadata.annotations")
     ours = (
-        {} if annotations is None else {name: annotations[name] for name in annotations.value if name.startswith("headroom.dev/")}
+        {}
+        if annotations is None
+        else {name: annotations[name] for name in annotations.names() if name.startswith("headroom.dev/")}
     )
     yield "claims", "\n".join(f"{name}={str(ours[name].value).replace(chr(10), ' ')}" for name in sorted(ours))
 
@@ -120,7 +123,7 @@ def _bounds(container: Place) -> Iterator[str]:
     for bound in ("requests", "limits"):
         quantities = None if resources is None else resources.get(bound)
         if quantities is not None:
-            yield from (f"{container['name'].text()} {bound} {name} {quantities[name].value}" for name in quantities.value)
+            yield from (f"{container['name'].text()} {bound} {name} {quantities[name].value}" for name in quantities.names())
 
 
 def _door_matches_plan(stack: Stack, context: Context) -> Iterator[Finding]:
@@ -224,7 +227,10 @@ def _enough(stack: Stack, context: Context, scaler: Resource, maximum: int) -> b
 
 
 def _of_nothing(stack: Stack, known: Place, policy: Resource) -> Iterator[Finding]:
-    for name in sorted(_names(known.value) - _names(figures(stack))):
+    told = {
+        f"{space} {key} {name}" for space in known.names() for key in known[space].names() for name in known[space][key].names()
+    }
+    for name in sorted(told - _names(figures(stack))):
         yield Finding(policy.name, f"its figure {name} is of nothing that the stack has", _RENDER)
 
 
@@ -235,7 +241,9 @@ def _names(found: Figures) -> set[str]:
 def _plain(place: Place) -> Any:
     """Return a value of which all is known."""
     if isinstance(place.value, dict):
-        return {key: None if (found := place.get(key)) is None else _plain(found) for key in place.value}
+        return {key: None if (found := place.get(key)) is None else _plain(found) for key in place.names()}
+    if isinstance(place.value, float) and not math.isfinite(place.value):
+        raise WrongField(place.resource.name, place.path, "a number")
     return [_plain(item) for item in place.items()] if isinstance(place.value, list) else place.value
 
 

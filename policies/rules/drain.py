@@ -69,8 +69,12 @@ def _is_asked(workload: Resource) -> Iterator[Finding]:
     for container, hook in hooks:
         asked = hook["httpGet"]
         path, port = asked["path"].text(), asked["port"].value
-        answers = [one["containerPort"].value for one in container.listed("ports") if one.value.get("name") == "probes"]
-        if path != "/drain" or not answers or port not in ("probes", *answers) or asked.value.keys() != {"path", "port"}:
+        answers = [
+            one["containerPort"].value
+            for one in container.listed("ports")
+            if (name := one.get("name")) is not None and name.value == "probes"
+        ]
+        if path != "/drain" or not answers or port not in ("probes", *answers) or asked.names() != {"path", "port"}:
             yield Finding(workload.name, f"{asked.path} asks where no program of the stack answers that it has drained", _ASK)
 
 

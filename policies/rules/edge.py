@@ -14,7 +14,7 @@ from policies.fleet import live_deployments, maximum_pods, safe_sessions
 from policies.rule import Finding, Rule, each
 from policies.sold import SOLD, SoldPlan, sold_plans
 from policies.stack import Place, Resource, Stack, WrongField, field
-from policies.workloads import CONFIG_MAP
+from policies.workloads import config_maps_with
 
 _OBJECT_RATE = 500.0
 """Requests a second of one Durable Object that writes its storage (Cloudflare, rules of Durable Objects: 200 to 500)."""
@@ -37,7 +37,7 @@ def _plan_caps_match_plans(stack: Stack, _context: Context) -> Iterator[Finding]
         yield from _differ(config_map, given, {name: (cap, 0) for name, (cap, _) in asked.items()}, "the gateway limits by")
 
     yield from each(values_of_caps(stack), lambda value: value.name, admitted)
-    gateways = (one for one in stack.of_type(CONFIG_MAP) if "plans.json" in (one.props.get("data") or {}))
+    gateways = list(config_maps_with(stack, "plans.json"))
     yield from each(gateways, lambda config_map: config_map.name, limited)
 
 

@@ -102,7 +102,7 @@ def _lets_in_some(policy: Resource) -> Iterator[Finding]:
 
 def _names(include: Place, known: frozenset[str]) -> bool:
     """Return whether a part of a policy names somebody, and by nothing else than what is known."""
-    return bool(include.value) and set(include.value) <= known and all(include.value.values())
+    return bool(include.names()) and include.names() <= known and all(include.value.values())
 
 
 def _answers_by_its_host(stack: Stack, script: Resource) -> Iterator[Finding]:

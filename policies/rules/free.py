@@ -1,6 +1,7 @@
 """pods-are-free-to-run: nothing keeps a pod from coming, from standing where it was counted, or from staying."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from policies.evidence import Context
 from policies.figures import count
@@ -66,7 +67,7 @@ def _is_free(stack: Stack, workload: Resource) -> Iterator[Finding]:
     paused = optional(workload, "spec.paused")
     if paused is not None and paused.value is not False:
         yield Finding(workload.name, "its rollout is paused: its pods do not come", _FREE)
-    for key in sorted(pod.value.keys() - _KNOWN):
+    for key in sorted(pod.names() - _KNOWN):
         if pod.get(key) is not None:
             yield Finding(workload.name, f"no rule knows {key} of its pods", _FREE)
     yield from _may_stand(pod, ours=ours)
@@ -97,7 +98,7 @@ def _lives(workload: Resource) -> Iterator[Finding]:
         started, lives = container.get("startupProbe"), container.get("livenessProbe")
         if lives is None:
             continue
-        asked = [{key: probe.value.get(key) for key in _ASKS} for probe in (started, lives) if probe is not None]
+        asked = [[_said(probe, key) for key in _ASKS] for probe in (started, lives) if probe is not None]
         if asked[0] != asked[-1]:
             message = f"{lives.path} asks what its startupProbe does not: its pods start, and are ended soon after"
             yield Finding(workload.name, message, "ask the same")
@@ -106,6 +107,11 @@ def _lives(workload: Resource) -> Iterator[Finding]:
         if patience < _PATIENCE_SECONDS:
             message = f"{lives.path} ends it after {patience} s without an answer, and its calls with it"
             yield Finding(workload.name, message, f"wait for {_PATIENCE_SECONDS} s", _PATIENCE_SECONDS, patience, "seconds")
+
+
+def _said(place: Place, key: str) -> Any:
+    found = place.get(key)
+    return None if found is None else found.value
 
 
 def _is_for_those_who_name_it(priority: Resource) -> Iterator[Finding]:
@@ -117,7 +123,7 @@ def _is_for_those_who_name_it(priority: Resource) -> Iterator[Finding]:
 def _may_stand(pod: Place, *, ours: bool) -> Iterator[Finding]:
     """What a pod asks of its node must be what the pool's nodes were counted for; of others' nodes the gate knows nothing."""
     name, selector, affinity = pod.resource.name, pod.get("nodeSelector"), pod.get("affinity")
-    if ours and selector is not None and (more := sorted(selector.value.keys() - {_SELECTED})):
+    if ours and selector is not None and (more := sorted(selector.names() - {_SELECTED})):
         yield Finding(name, f"its node selector asks for {more[0]} beside the pool", _FREE)
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity") if affinity is not None else ():
         asked = affinity.get(kind)  # type: ignore[union-attr]
@@ -158,7 +164,7 @@ def _takes_what_is_counted(workload: Resource, pod: Place) -> Iterator[Finding]:
             yield Finding(workload.name, f"{container.path} takes a port of its node: no two of them stand on one", _FREE)
         for bound in ("limits", "requests", "claims"):
             asked = None if resources is None else resources.get(bound)
-            if asked is not None and (bound == "claims" or not asked.value.keys() <= _COUNTED):
+            if asked is not None and (bound == "claims" or not asked.names() <= _COUNTED):
                 yield Finding(
                     workload.name, f"{asked.path} asks for what no rule counts", f"ask for {', '.join(sorted(_COUNTED))}"
                 )

@@ -8,8 +8,9 @@ from policies.figures import exceeds
 from policies.fleet import DEPLOYMENT, LIVE_KINDS, autoscaler_of
 from policies.margins import TOLERANCE, margins
 from policies.rule import Finding, Rule, each
+from policies.services import pod_labels
 from policies.stack import Place, Resource, Stack, field, optional, optional_annotation
-from policies.workloads import CONFIG_MAP, of_kind
+from policies.workloads import config_maps_with, of_kind
 
 _BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
 _SHARED = ("asr", "bus", "gateway", "llm", "queue", "queue-gateway", "tools", "tts", "tunnel", "turn", "watch")
@@ -51,9 +52,8 @@ def _standing(stack: Stack, workload: Resource) -> int:
 def _is_for(budget: Resource, workload: Resource) -> bool:
     if field(budget, "metadata.namespace").text() != field(workload, "metadata.namespace").text():
         return False
-    wanted = field(budget, "spec.selector.matchLabels")
-    labels = optional(workload, "spec.template.metadata.labels")
-    return bool(wanted.value) and labels is not None and all(labels.value.get(key) == wanted[key].text() for key in wanted.value)
+    wanted = field(budget, "spec.selector.matchLabels").texts()
+    return bool(wanted) and wanted.items() <= pod_labels(workload).items()
 
 
 def _may_go(workload: Resource) -> int:
@@ -84,7 +84,7 @@ def _scales_up_at_once(stack: Stack, context: Context) -> Iterator[Finding]:
     yield from each(scalers, lambda scaler: scaler.name, _starts_at_its_floor)
     every = list(stack.of_type(*AUTOSCALERS))
     yield from each(every, lambda scaler: scaler.name, lambda scaler: _grows_fast(stack, context, scaler))
-    adapters = [one for one in stack.of_type(CONFIG_MAP) if "adapter.yaml" in (one.props.get("data") or {})]
+    adapters = list(config_maps_with(stack, "adapter.yaml"))
     yield from each(adapters, lambda config_map: config_map.name, _serves_the_metric)
 
 

@@ -6,7 +6,7 @@ from policies.evidence import Context
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, field, identity, optional
 from policies.workload_types import POD_SPECS
-from policies.workloads import CONFIG_MAP, of_kind, pod_of
+from policies.workloads import config_maps_with, of_kind, pod_of
 
 _GPU = "nvidia.com/gpu"
 _LIMITS = "ulimits.nri.containerd.io/"
@@ -22,7 +22,7 @@ def _helpers_stand(stack: Stack, _context: Context) -> Iterator[Finding]:
         yield from each(workloads, lambda one: one.name, lambda one: _has_its_files(one, adjusted))
     if any(stack.of_type(_POOLS)):  # else the machines are not the stack's
         yield from each(workloads, lambda one: one.name, lambda one: _sees_its_gpu(one, shown))
-    yield from each(stack.of_type(CONFIG_MAP), lambda one: one.name, lambda one: _is_made(stack, one))
+    yield from each(list(config_maps_with(stack, "stream.json")), lambda one: one.name, lambda one: _is_made(stack, one))
 
 
 def _pools(daemons: Iterator[Resource]) -> set[str]:
@@ -38,7 +38,7 @@ def _pool(workload: Resource) -> str | None:
 
 def _has_its_files(workload: Resource, adjusted: set[str]) -> Iterator[Finding]:
     annotations = optional(workload, POD_SPECS[workload.type].removesuffix("spec") + "metadata.annotations")
-    asks = annotations is not None and any(name.startswith(_LIMITS) for name in annotations.value)
+    asks = annotations is not None and any(name.startswith(_LIMITS) for name in annotations.names())
     if asks and (pool := _pool(workload)) not in adjusted:
         message = f"its pods ask for open files, and no ulimit-adjuster runs on the pool {pool}: the next pod does not start"
         yield Finding(workload.name, message, _RENDER)
@@ -46,15 +46,13 @@ def _has_its_files(workload: Resource, adjusted: set[str]) -> Iterator[Finding]:
 
 def _sees_its_gpu(workload: Resource, shown: set[str]) -> Iterator[Finding]:
     limits = [container.get("resources") for container in pod_of(workload)["containers"].items()]
-    asks = any(one is not None and (given := one.get("limits")) is not None and _GPU in given.value for one in limits)
+    asks = any(one is not None and (given := one.get("limits")) is not None and _GPU in given.names() for one in limits)
     if asks and (pool := _pool(workload)) not in shown:
         message = f"its pods ask for a GPU, and no device-plugin runs on the pool {pool}: no node has one to give"
         yield Finding(workload.name, message, _RENDER)
 
 
 def _is_made(stack: Stack, config_map: Resource) -> Iterator[Finding]:
-    if "stream.json" not in (config_map.props.get("data") or {}):
-        return
     where = identity(config_map)
     for job in of_kind(stack, "streams"):
         for volume in pod_of(job).listed("volumes"):

@@ -34,6 +34,7 @@ def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(stack.of_type(_SCRIPT), lambda script: script.name, lambda script: _agrees(script, spaces))
     keeping = {place: _ports(servers) for place, servers in _keeping(stack, spaces)}
     yield from each(spaces.values(), lambda space: space.name, lambda space: _reached_apart(space, spaces, keeping))
+    yield from each(stack.of_type(_CLASS), lambda storage_class: storage_class.name, _uses_its_key)
 
 
 def _stands_apart(workload: Resource, spaces: Mapping[str, Space], owners: dict[str | None, str]) -> Iterator[Finding]:
@@ -80,8 +81,7 @@ def _with_health_data(binding: Place) -> Iterator[str]:
 
 def _volumes_apart(stack: Stack, spaces: Mapping[str, Space]) -> Iterator[Finding]:
     """Volumes with health data are of a class, and the class encrypts with a key, that no other data uses."""
-    classes = {field(each_class, "metadata.name").text(): each_class for each_class in stack.of_type(_CLASS)}
-    keys = {name: _key(each_class) for name, each_class in classes.items()}
+    keys = {field(each_class, "metadata.name").text(): _key(each_class) for each_class in stack.of_type(_CLASS)}
     first: dict[str, tuple[str, str]] = {}
     for resource, claim in _claims(stack):
         space = spaces.get(field(resource, "metadata.namespace").text())
@@ -96,9 +96,6 @@ def _volumes_apart(stack: Stack, spaces: Mapping[str, Space]) -> Iterator[Findin
         if owner and key is None:
             message = f"volumes of class {name} hold the health data of {owner}, and the stack gives the class no key"
             yield Finding(resource.name, message, "declare the class with a key of the vertical's own")
-        elif owner and not _encrypts(classes[name]):
-            message = f"volumes of class {name} hold the health data of {owner}, and its driver is not told to encrypt them"
-            yield Finding(resource.name, message, "set parameters.encrypted of the class to true")
         shared = [f"class {name}", *([] if key is None else [f"key {key}"])]
         others = [first.setdefault(one, (resource.name, owner)) for one in shared]
         for one, (other, whose) in zip(shared, others, strict=True):
@@ -111,16 +108,20 @@ def _volumes_apart(stack: Stack, spaces: Mapping[str, Space]) -> Iterator[Findin
 def _key(storage_class: Resource) -> str | None:
     """Return what a class names as its key: drivers have words of their own for it."""
     parameters = optional(storage_class, "parameters")
-    names = [] if parameters is None else sorted(name for name in parameters.value if "key" in name.lower())
-    return parameters[names[0]].text() if parameters is not None and names else None
+    said = {} if parameters is None else parameters.texts()
+    return next((said[name] for name in sorted(said) if "key" in name.lower()), None)
 
 
-def _encrypts(storage_class: Resource) -> bool:
-    """Return whether a class encrypts by its key: the driver of EBS only where `encrypted` says so, others at a key's name."""
+def _uses_its_key(storage_class: Resource) -> Iterator[Finding]:
+    """The driver of EBS encrypts by a key only where `encrypted` says so, others at a key's name."""
+    if _key(storage_class) is None:
+        return
     said = field(storage_class, "parameters").get("encrypted")
-    if said is None:
-        return field(storage_class, "provisioner").text() != "ebs.csi.aws.com"
-    return said.text() == "true"
+    must_say = field(storage_class, "provisioner").text() == "ebs.csi.aws.com"
+    if (said is None and must_say) or (said is not None and said.text() != "true"):
+        yield Finding(
+            storage_class.name, "it names a key, and its driver is not told to encrypt", "set parameters.encrypted to true"
+        )
 
 
 def _claims(stack: Stack) -> Iterator[tuple[Resource, Place]]:

@@ -165,20 +165,21 @@ def _arguments(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _stands_on(workload: Resource, pool: str) -> bool:
     selector = pod_of(workload).get("nodeSelector")
-    return selector is not None and selector.value.get("headroom.dev/pool") == pool
+    named = None if selector is None else selector.get("headroom.dev/pool")
+    return named is not None and named.value == pool
 
 
 def _open_files(workload: Resource) -> Iterator[int]:
     annotations = optional(workload, POD_SPECS[workload.type].removesuffix("spec") + "metadata.annotations")
-    for name, text in ({} if annotations is None else annotations.value).items():
+    for name in () if annotations is None else annotations.names():
         if name.startswith(_LIMITS):
-            yield from map(int, _SOFT.findall(str(text)))
+            yield from map(int, _SOFT.findall(annotations[name].text()))  # type: ignore[index]
 
 
 def _backlogs(workload: Resource) -> Iterator[int]:
     for container in pod_of(workload).listed("initContainers"):
         command = container.get("command")
-        words = [] if command is None else [str(word) for word in command.value]
+        words = [] if command is None else [str(word.value) for word in command.items()]
         yield from (int(number) for word, number in pairwise(words) if word == "--somaxconn" and number.isdigit())
 
 

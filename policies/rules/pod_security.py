@@ -104,7 +104,7 @@ def _beyond_baseline(pod: Place, shared: Place | None, containers: list[Place]) 
     if any(port.get("hostPort") is not None for container in containers for port in container.listed("ports")):
         yield "which take ports of their node"
     for one in _contexts(shared, containers):
-        if _is_set(one, "privileged") or _seccomp(one) == "Unconfined" or not one.value.keys() <= _READ:
+        if _is_set(one, "privileged") or _seccomp(one) == "Unconfined" or not one.names() <= _READ:
             yield f"which {one.path} lets do more than baseline does"
         elif not {sysctl["name"].text() for sysctl in one.listed("sysctls")} <= _SYSCTLS:
             yield "which set sysctls of their node"
@@ -114,7 +114,7 @@ def _beyond_baseline(pod: Place, shared: Place | None, containers: list[Place]) 
 
 def _beyond_restricted(pod: Place, shared: Place | None, containers: list[Place]) -> Iterator[str]:
     for volume in pod.listed("volumes"):
-        if not volume.value.keys() - {"name"} <= _VOLUMES:
+        if not volume.names() - {"name"} <= _VOLUMES:
             yield f"which mount {volume.path}"
     for container in containers:
         own = container.get("securityContext")

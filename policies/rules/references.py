@@ -104,7 +104,7 @@ def _is_bound(stack: Stack, role: Resource) -> Iterator[Finding]:
 
 
 def _has_its_classes(stack: Stack, storage: Resource) -> Iterator[Finding]:
-    for name in sorted(set(field(storage, "classes").value) - stack.once(_named, _CLASS)):
+    for name in sorted(field(storage, "classes").names() - stack.once(_named, _CLASS)):
         yield Finding(storage.name, f"its StorageClass {name} is not in the stack: a claim of it waits for ever", "declare it")
 
 

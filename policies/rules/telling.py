@@ -81,7 +81,7 @@ def _is_measured(stack: Stack, live: Live) -> Iterator[Finding]:
             yield Finding(live.deployment.name, message, _RENDER)
         elif labels["vertical"] != live.vertical:
             yield Finding(live.deployment.name, f"Prometheus counts its sessions as those of {labels['vertical']}", _RENDER)
-        if unknown := sorted(job.value.keys() - _OF_A_JOB):
+        if unknown := sorted(job.names() - _OF_A_JOB):
             message = f"{job.path}.{unknown[0]} may change or drop figures of sessions"
             yield Finding(prometheus.name, message, f"leave {unknown[0]} out")
         every = _seconds(job.get("scrape_interval") or config["global"]["scrape_interval"])
@@ -128,7 +128,9 @@ def _grants(rule: Place, group: str, resource: str, verbs: tuple[str, ...]) -> b
     if rule.get("nonResourceURLs") is not None or rule.get("resourceNames") is not None:
         return False
     groups, resources, given = ([one.value for one in rule[key].items()] for key in ("apiGroups", "resources", "verbs"))
-    return group in groups and not {resource, "*"}.isdisjoint(resources) and ("*" in given or set(verbs) <= set(given))
+    return (
+        group in groups and (resource in resources or "*" in resources) and ("*" in given or all(verb in given for verb in verbs))
+    )
 
 
 def _knows_pods(stack: Stack, adapter: Resource) -> Iterator[Finding]:
@@ -228,7 +230,7 @@ def _hands_on(stack: Stack, collector: Resource) -> Iterator[Finding]:
     )
     listens = config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].text().rpartition(":")[2]
     ports = [str(port["containerPort"].value) for port in container_of(collector, "collector").listed("ports")]
-    sent = {name: config["exporters"][name].get("endpoint") for name in config["exporters"].value}
+    sent = {name: config["exporters"][name].get("endpoint") for name in config["exporters"].names()}
     within = [name for name, endpoint in sent.items() if endpoint is not None and ".svc:" in endpoint.text()]
     if "otlp" not in receivers or not within or not set(within) <= set(exporters) or listens not in ports:
         yield Finding(collector.name, "it does not hand the figures that pods push to every Prometheus", _RENDER)

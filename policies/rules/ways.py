@@ -100,7 +100,7 @@ def _leads_to_somebody(side: _Side, rule: Place) -> Iterator[Finding]:
 
 
 def _has_only(place: Place, *keys: str) -> None:
-    for key in place.value:
+    for key in place.names():
         if key not in keys and place.get(key) is not None:
             raise Unreadable(place.resource.name, f"{place.path}.{key} is nothing that the gate can judge", "leave it out")
 

@@ -85,7 +85,7 @@ def test_each_rule_refuses_its_harmful_change_on_the_engine(engine: Engine, tmp_
         (root / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
         (root / "__main__.py").write_text(PROGRAM, encoding="utf-8")
         resources = [_in_an_account(item) for item in batch.situation.resources.values()]
-        (root / "resources.json").write_text(json.dumps(resources), encoding="utf-8")
+        (root / "resources.json").write_text(json.dumps(resources, default=_once_known), encoding="utf-8")
         for name in ("lock", "floors"):
             (root / f"{name}.json").write_text(_text(batch.situation.evidence[name]), encoding="utf-8")
         own = replace(paths(), home=root / "home")
@@ -102,11 +102,22 @@ def test_each_rule_refuses_its_harmful_change_on_the_engine(engine: Engine, tmp_
     assert by_verdict == by_engine == {rule.name for rule in all_rules()}
 
 
+def _once_known(_unknown: object) -> str:
+    """Return what a deploy would come to know: in samples that is the address of a tunnel, or an id."""
+    return "one.cfargotunnel.com"
+
+
 def _in_an_account(item: Document) -> Document:
     """Return a resource with what the stand-in asks of Cloudflare's, and samples leave out."""
-    asked = {"cloudflare:": {"accountId": ACCOUNT}, "cloudflare:index/workersKv:": {"namespaceId": "caps"}}
+    asked = {
+        "cloudflare:": {"accountId": ACCOUNT},
+        "cloudflare:index/workersKv:": {"namespaceId": "caps"},
+        "cloudflare:index/zeroTrustAccessPolicy:": {"name": "some"},
+        "cloudflare:index/zeroTrustTunnelCloudflaredConfig:": {"tunnelId": "one"},
+        "cloudflare:index/dnsRecord:": {"accountId": None, "zoneId": "zone", "ttl": 1},  # it is its zone's
+    }
     missing = {name: value for prefix, given in asked.items() if item["type"].startswith(prefix) for name, value in given.items()}
-    return item | {"props": missing | item["props"]}
+    return item | {"props": {name: value for name, value in missing.items() if value is not None} | item["props"]}
 
 
 def _text(document: object) -> str:

@@ -92,7 +92,6 @@ class Tally:
     false_alarms: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)
     leaves: Counter[str] = field(default_factory=Counter)
-    open: dict[str, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     by_rule: Counter[str] = field(default_factory=Counter)
 
@@ -160,9 +159,7 @@ def _whole(tally: Tally, here: World, *, short: bool) -> None:
 
 
 def _tried(tally: Tally, here: World, leaf: Leaf, row: Row, oracle: Oracle) -> None:
-    if row.what == "open":
-        tally.open[str(leaf)] = row.reason
-    elif row.what == "safety":
+    if row.what == "safety":
         _broken(tally, here, leaf, row, harms_of(leaf))
     else:
         _pushed(tally, here, leaf, row, oracle)

@@ -13,7 +13,7 @@ import yaml
 from tests.gate_proof.leaves import Leaf
 
 _FILE = Path(__file__).with_name("table.yaml")
-_CLASSES = ("capacity", "safety", "neutral", "open")
+_CLASSES = ("capacity", "safety", "neutral")
 _KEYS = {"at", "by", "flip", "to", "but", "only", "in", "value", *_CLASSES}
 
 
@@ -24,7 +24,7 @@ class Row:
     of: str
     at: str
     what: str
-    """capacity, safety, neutral or open."""
+    """capacity, safety or neutral."""
     hurts: str = ""
     """Of capacity: lower or higher."""
     reason: str = ""
@@ -99,7 +99,7 @@ def _row(of: str, row: dict[str, Any], reasons: Mapping[str, str]) -> Row:
         at=row["at"],
         what=what,
         hurts=row[what] if what == "capacity" else "",
-        reason=reasons.get(row[what], row[what]) if what in ("neutral", "open") else "",
+        reason=reasons.get(row[what], row[what]) if what == "neutral" else "",
         by=tuple(row.get("by", ())),
         flip=tuple(row.get("flip", ())),
         to=tuple(row["to"]) if "to" in row else None,

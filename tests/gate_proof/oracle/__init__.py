@@ -27,8 +27,9 @@ class Oracle:
 
     def holds(self, stack: Stack, leaf: Leaf, families: tuple[str, ...]) -> bool:
         """Return whether all that a leaf has a part in is held; what cannot be read is not held."""
+        asked = [FAMILIES[name] for name in families]
         try:
             facts = Facts(self.lock, self.floors, stack)
-            return all(FAMILIES[family](facts, leaf) for family in families)
+            return all(family(facts, leaf) for family in asked)
         except (LookupError, ValueError, TypeError, ArithmeticError):
             return False
