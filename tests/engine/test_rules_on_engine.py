@@ -109,7 +109,7 @@ def _once_known(_unknown: object) -> str:
 
 def _in_an_account(item: Document) -> Document:
     """Return a resource with what the stand-in asks of Cloudflare's, and samples leave out."""
-    asked = {
+    asked: dict[str, Document] = {
         "cloudflare:": {"accountId": ACCOUNT},
         "cloudflare:index/workersKv:": {"namespaceId": "caps"},
         "cloudflare:index/zeroTrustAccessPolicy:": {"name": "some"},
