@@ -10,6 +10,8 @@ from policies.stack import Place, Resource, Stack, WrongField, field
 
 Read = TypeVar("Read")
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+HOST = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
+RULESET = "cloudflare:index/ruleset:Ruleset"
 OBJECTS = "durable_object_namespace"
 """The type of a binding that leads to Durable Objects."""
 _VALUE = "cloudflare:index/workersKv:WorkersKv"

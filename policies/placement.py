@@ -2,6 +2,8 @@
 
 from policies.stack import Place
 
+POOL = "headroom:nodes:Pool"
+"""The component of a pool's machines."""
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 

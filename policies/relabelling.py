@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from policies.services import pod_labels
 from policies.stack import Place, Resource, WrongField, field
-from policies.workload_types import POD_SPECS
 from policies.workloads import pod_of
 
 _POD = "__meta_kubernetes_pod"
@@ -33,16 +33,14 @@ def _looks_in(found: Place, namespace: str) -> bool:
 
 def _targets(workload: Resource, namespace: str) -> Iterator[dict[str, str]]:
     """Yield what Prometheus knows of the ports of a running pod, before any relabelling (its docs, kubernetes_sd_config)."""
-    template = field(workload, POD_SPECS[workload.type].removesuffix(".spec"))
-    labels = None if (metadata := template.get("metadata")) is None else metadata.get("labels")
     pod = {
         "__meta_kubernetes_namespace": namespace,
         f"{_POD}_name": f"{workload.name}-0",
         f"{_POD}_phase": "Running",
         f"{_POD}_ready": "true",
     }
-    for name in () if labels is None else labels.names():
-        pod[f"{_POD}_label_{_NO_NAME.sub('_', name)}"] = labels[name].text()  # type: ignore[index]
+    for name, value in pod_labels(workload).items():
+        pod[f"{_POD}_label_{_NO_NAME.sub('_', name)}"] = value
         pod[f"{_POD}_labelpresent_{_NO_NAME.sub('_', name)}"] = "true"
     for container in pod_of(workload)["containers"].items():
         for port in container.listed("ports"):

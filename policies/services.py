@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.stack import Resource, Stack, field, identity, optional
+from policies.stack import Resource, Stack, field, identity
 from policies.workload_types import POD_SPECS
-from policies.workloads import pod_of
+from policies.workloads import pod_metadata, pod_of
 
 SERVICE = "kubernetes:core/v1:Service"
 
@@ -35,7 +35,7 @@ def _standing(stack: Stack) -> dict[str, list[tuple[Resource, Mapping[str, str]]
 
 def pod_labels(workload: Resource) -> Mapping[str, str]:
     """Return the labels of a workload's pods."""
-    labels = optional(workload, POD_SPECS[workload.type].removesuffix("spec") + "metadata.labels")
+    labels = pod_metadata(workload, "labels")
     return {} if labels is None else labels.texts()
 
 

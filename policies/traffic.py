@@ -18,7 +18,7 @@ from policies.stack import (
     optional,
     optional_annotation,
 )
-from policies.workloads import of_kind, pod_of
+from policies.workloads import watchers
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
@@ -213,10 +213,7 @@ def reader_of(stack: Stack) -> str:
 
 
 def _prometheus(stack: Stack) -> Resource | None:
-    for workload in of_kind(stack, "watch"):
-        if any(container["name"].text() == "prometheus" for container in pod_of(workload)["containers"].items()):
-            return workload
-    return None
+    return next(iter(watchers(stack, "prometheus")), None)
 
 
 def asked_by_api_server(stack: Stack, registered: Resource) -> set[int]:

@@ -40,9 +40,24 @@ def _by_kind(stack: Stack) -> Mapping[str, list[Resource]]:
     return found
 
 
+def has_container(workload: Resource, name: str) -> bool:
+    """Return whether a workload's pods have a container of a name."""
+    return any(container["name"].text() == name for container in pod_of(workload)["containers"].items())
+
+
+def watchers(stack: Stack, name: str) -> list[Resource]:
+    """Return the workloads that watch and have a container of a name."""
+    return [workload for workload in of_kind(stack, "watch") if has_container(workload, name)]
+
+
 def pod_of(workload: Resource) -> Place:
     """Return the place of a workload's pod specification."""
     return field(workload, POD_SPECS[workload.type])
+
+
+def pod_metadata(workload: Resource, what: str) -> Place | None:
+    """Return the `labels` or `annotations` of a workload's pods."""
+    return optional(workload, POD_SPECS[workload.type].removesuffix("spec") + f"metadata.{what}")
 
 
 def config_maps_with(stack: Stack, file: str) -> Iterator[Resource]:

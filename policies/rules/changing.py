@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.changes import Change, Changes
+from policies.edge import SCRIPT
 from policies.evidence import Context, usable
 from policies.figures import counts, exceeds
 from policies.fleet import DEPLOYMENT, LIVE_KINDS, Live, autoscaler_of, maximum_pods, safe_sessions
@@ -14,9 +15,8 @@ from policies.margins import growth, margins
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, Unreadable, annotation, field, optional, optional_annotation
 
-_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _EDGE = (
-    _SCRIPT,
+    SCRIPT,
     *(
         f"cloudflare:index/{name[0].lower()}{name[1:]}:{name}"
         for name in (
@@ -35,7 +35,7 @@ _STATEFUL = (
     "kubernetes:storage.k8s.io/v1:StorageClass",
     "cloudflare:index/queue:Queue",
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace",
-    _SCRIPT,
+    SCRIPT,
 )
 """What keeps jobs, messages, places of calls, or plans; a script keeps them in its Durable Objects."""
 _HORIZONTAL = ("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", "kubernetes:keda.sh/v1alpha1:ScaledObject")
@@ -137,7 +137,7 @@ def _is_tunnel(change: Change) -> bool:
 
 
 def _migrations_append_only(changes: Changes, _stack: Stack, _context: Context) -> Iterator[Finding]:
-    yield from each(changes.touching(_SCRIPT), lambda change: change.name, _appends)
+    yield from each(changes.touching(SCRIPT), lambda change: change.name, _appends)
 
 
 def _appends(change: Change) -> Iterator[Finding]:

@@ -7,12 +7,12 @@ from policies.config_text import nats
 from policies.evidence import Context
 from policies.figures import count, exceeds
 from policies.fleet import LIVE_KINDS, Live, live_deployments, session_container
+from policies.placement import POOL
 from policies.pm2 import ecosystem_of
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, annotation
 from policies.workloads import configuration, environment, of_kind, pod_of
 
-_POOL = "headroom:nodes:Pool"
 _ANSWERING = ("asr", "gateway", "llm", "queue", "queue-gateway", "tools", "tts", *sorted(LIVE_KINDS))
 """Kinds whose programs answer /drain on their port `probes` (docs/contract.md)."""
 _ASK = "ask for /drain on the port probes before the signal: lifecycle.preStop.httpGet"
@@ -34,7 +34,7 @@ def _drain_covers_longest_call(stack: Stack, _context: Context) -> Iterator[Find
         yield from _is_killed_later(servers, longest, "a call that it relays")
 
     yield from each(of_kind(stack, "turn"), lambda servers: servers.name, relayed)
-    if any(stack.of_type(_POOL)):  # how the programs of others are told, nobody knows
+    if any(stack.of_type(POOL)):  # how the programs of others are told, nobody knows
         yield from each(of_kind(stack, *_ANSWERING), lambda workload: workload.name, _is_asked)
         yield from each(of_kind(stack, "turn"), lambda servers: servers.name, _takes_no_more)
         yield from each(of_kind(stack, "bus"), lambda servers: servers.name, lambda servers: _hands_over(stack, servers))

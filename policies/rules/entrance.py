@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from policies.edge import HOST, RULESET, SCRIPT
 from policies.evidence import Context
 from policies.rule import Finding, Rule, each
 from policies.stack import UNKNOWN, Identity, Place, Resource, Stack, field, find_object, identity
@@ -9,12 +10,9 @@ from policies.workloads import of_kind, pod_of
 
 _APPLICATION = "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication"
 _BALANCED = "cloudflare:index/loadBalancerPool:LoadBalancerPool"
-_HOST = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _POLICY = "cloudflare:index/zeroTrustAccessPolicy:ZeroTrustAccessPolicy"
 _RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 _ROUTES = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
-_RULESET = "cloudflare:index/ruleset:Ruleset"
-_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _SECRET = "kubernetes:core/v1:Secret"  # noqa: S105  # a type
 _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _TUNNEL = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"
@@ -32,12 +30,12 @@ def _edge_lets_in_callers_alone(stack: Stack, _context: Context) -> Iterator[Fin
     yield from each(stack.of_type(_BALANCED), lambda pool: pool.name, _leads_to_tunnels)
     replicas = [] if not tunnels else list(of_kind(stack, "tunnel"))
     yield from each(replicas, lambda tunnel: tunnel.name, lambda tunnel: _has_its_credentials(stack, tunnel))
-    if any(stack.of_type(_SCRIPT)):  # without a router clients call the tunnel's hosts themselves
+    if any(stack.of_type(SCRIPT)):  # without a router clients call the tunnel's hosts themselves
         yield from each(sorted(_closed_hosts(stack)), str, lambda host: _asks_who(stack, host))
     yield from each(stack.of_type(_APPLICATION), lambda application: application.name, _has_policies)
     yield from each(stack.of_type(_POLICY), lambda policy: policy.name, _lets_in_some)
-    yield from each(stack.of_type(_SCRIPT), lambda script: script.name, lambda script: _answers_by_its_host(stack, script))
-    yield from each(stack.of_type(_HOST), lambda host: host.name, lambda host: _is_shielded(stack, host))
+    yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _answers_by_its_host(stack, script))
+    yield from each(stack.of_type(HOST), lambda host: host.name, lambda host: _is_shielded(stack, host))
 
 
 def _is_routed_from_afar(tunnel: Resource) -> Iterator[Finding]:
@@ -77,7 +75,7 @@ def _closed_hosts(stack: Stack) -> Iterator[str]:
         for route in field(routes, "config.ingresses").items():
             if (host := route.get("hostname")) is not None:
                 yield host.text()
-    for custom in stack.of_type(_HOST):
+    for custom in stack.of_type(HOST):
         yield from (f"{field(custom, 'hostname').text()}/{path}" for path in _PRIVATE)
 
 
@@ -115,7 +113,7 @@ def _answers_by_its_host(stack: Stack, script: Resource) -> Iterator[Finding]:
 
 def _is_shielded(stack: Stack, host: Resource) -> Iterator[Finding]:
     name = field(host, "hostname").text()
-    shields = [rule for ruleset in stack.of_type(_RULESET) for rule in _limits(ruleset) if _is_of(rule, name)]
+    shields = [rule for ruleset in stack.of_type(RULESET) for rule in _limits(ruleset) if _is_of(rule, name)]
     if not shields:
         yield Finding(host.name, f"no ruleset limits how often one address calls {name}", _RENDER)
     for rule in shields:

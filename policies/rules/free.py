@@ -7,13 +7,12 @@ from policies.evidence import Context
 from policies.figures import count
 from policies.fleet import LIVE_KINDS
 from policies.margins import ROOT
-from policies.placement import HOST, ZONE
+from policies.placement import HOST, POOL, ZONE
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
 from policies.workloads import of_kind, pod_of
 
-_POOL = "headroom:nodes:Pool"
 _PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _SELECTED = "headroom.dev/pool"
 _COUNTED = frozenset({"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"})
@@ -55,7 +54,7 @@ _PATIENCE_SECONDS = 30
 def _pods_are_free_to_run(stack: Stack, _context: Context) -> Iterator[Finding]:
     workloads = [one for one in stack.of_type(*POD_SPECS) if optional_annotation(one, "kind") is not None]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _is_free(stack, workload))
-    if any(stack.of_type(_POOL)):  # others' programs answer in ways of their own
+    if any(stack.of_type(POOL)):  # others' programs answer in ways of their own
         yield from each(workloads, lambda workload: workload.name, _lives)
     live = list(of_kind(stack, *sorted(LIVE_KINDS)))
     yield from each(live, lambda workload: workload.name, lambda workload: _comes_in_time(stack, workload))
@@ -63,7 +62,7 @@ def _pods_are_free_to_run(stack: Stack, _context: Context) -> Iterator[Finding]:
 
 
 def _is_free(stack: Stack, workload: Resource) -> Iterator[Finding]:
-    pod, ours = pod_of(workload), any(stack.of_type(_POOL))
+    pod, ours = pod_of(workload), any(stack.of_type(POOL))
     paused = optional(workload, "spec.paused")
     if paused is not None and paused.value is not False:
         yield Finding(workload.name, "its rollout is paused: its pods do not come", _FREE)

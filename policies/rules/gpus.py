@@ -8,6 +8,7 @@ from policies.demand import Demand, demand_of
 from policies.evidence import Context
 from policies.figures import count, whole
 from policies.parts import Part, shortfall
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import (
     Identity,
@@ -26,7 +27,6 @@ from policies.workload_types import POD_SPECS
 from policies.workloads import CONFIG_MAP, environment, of_kind, pod_of, remaining, safely
 
 _RUNTIME_CLASS = "kubernetes:node.k8s.io/v1:RuntimeClass"
-_POOL = "headroom:nodes:Pool"
 MODELS = ("asr", "tts", "llm")
 _VENDOR = "nvidia.com/"
 _TAINT = "nvidia.com/gpu"
@@ -98,7 +98,7 @@ def _cache(container: Place) -> float:
 
 
 def _gpu_not_time_sliced(stack: Stack, _context: Context) -> Iterator[Finding]:
-    gpu_pools = {field(pool, "pool").text() for pool in stack.of_type(_POOL) if optional(pool, "gpus") is not None}
+    gpu_pools = {field(pool, "pool").text() for pool in stack.of_type(POOL) if optional(pool, "gpus") is not None}
     pods = [resource for resource in stack.resources if resource.type in POD_SPECS]
     yield from each(pods, lambda resource: resource.name, lambda resource: _has_its_gpu(resource, gpu_pools))
     plugins = list(of_kind(stack, "device-plugin"))

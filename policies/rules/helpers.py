@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from policies.evidence import Context
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
-from policies.stack import Resource, Stack, field, identity, optional
+from policies.stack import Resource, Stack, field, identity
 from policies.workload_types import POD_SPECS
-from policies.workloads import config_maps_with, of_kind, pod_of
+from policies.workloads import config_maps_with, of_kind, pod_metadata, pod_of
 
 _GPU = "nvidia.com/gpu"
 _LIMITS = "ulimits.nri.containerd.io/"
 _POOL = "headroom.dev/pool"
-_POOLS = "headroom:nodes:Pool"
 _RENDER = "deploy what the program renders"
 
 
@@ -20,7 +20,7 @@ def _helpers_stand(stack: Stack, _context: Context) -> Iterator[Finding]:
     adjusted, shown = (_pools(of_kind(stack, kind)) for kind in ("ulimit-adjuster", "device-plugin"))
     if adjusted:  # where nowhere is one, the machines have their own
         yield from each(workloads, lambda one: one.name, lambda one: _has_its_files(one, adjusted))
-    if any(stack.of_type(_POOLS)):  # else the machines are not the stack's
+    if any(stack.of_type(POOL)):  # else the machines are not the stack's
         yield from each(workloads, lambda one: one.name, lambda one: _sees_its_gpu(one, shown))
     yield from each(list(config_maps_with(stack, "stream.json")), lambda one: one.name, lambda one: _is_made(stack, one))
 
@@ -37,7 +37,7 @@ def _pool(workload: Resource) -> str | None:
 
 
 def _has_its_files(workload: Resource, adjusted: set[str]) -> Iterator[Finding]:
-    annotations = optional(workload, POD_SPECS[workload.type].removesuffix("spec") + "metadata.annotations")
+    annotations = pod_metadata(workload, "annotations")
     asks = annotations is not None and any(name.startswith(_LIMITS) for name in annotations.names())
     if asks and (pool := _pool(workload)) not in adjusted:
         message = f"its pods ask for open files, and no ulimit-adjuster runs on the pool {pool}: the next pod does not start"

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping
 
 from policies import documents
 from policies.documents import WrongDocument
+from policies.edge import SCRIPT
 from policies.evidence import Context
 from policies.fleet import LIVE_KINDS
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, WrongField, annotation, field, optional, optional_annotation
 from policies.traffic import Space, denies_all, on_some, rules_of, spaces_of, speaks_of
 from policies.workload_types import POD_SPECS
 from policies.workloads import of_kind
 
-_POOL = "headroom:nodes:Pool"
-_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 _SERVERS = "kubernetes:apps/v1:StatefulSet"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
@@ -28,10 +28,10 @@ def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
     workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _stands_apart(workload, spaces, owners))
     yield from _volumes_apart(stack, spaces)
-    if any(stack.of_type(_POOL)):  # others need not know our labels
+    if any(stack.of_type(POOL)):  # others need not know our labels
         verticals = list(of_kind(stack, "queue", *sorted(LIVE_KINDS)))
         yield from each(verticals, lambda workload: workload.name, lambda workload: _says_whose(workload, spaces))
-    yield from each(stack.of_type(_SCRIPT), lambda script: script.name, lambda script: _agrees(script, spaces))
+    yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _agrees(script, spaces))
     keeping = {place: _ports(servers) for place, servers in _keeping(stack, spaces)}
     yield from each(spaces.values(), lambda space: space.name, lambda space: _reached_apart(space, spaces, keeping))
     yield from each(stack.of_type(_CLASS), lambda storage_class: storage_class.name, _uses_its_key)

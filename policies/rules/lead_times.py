@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from policies.demand import Demand, demand_of
 from policies.evidence import Context, usable
 from policies.parts import Part, late_order
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.rules.arrivals import depth
 from policies.rules.carriers import CARRIER, trunks
 from policies.rules.gpus import MODELS, streams
 from policies.rules.model import allowed
-from policies.rules.nodes import POOL, machines
+from policies.rules.nodes import machines
 from policies.rules.tunnels import routes
 from policies.rules.turn import relays
 from policies.stack import Resource, Stack

@@ -9,12 +9,11 @@ from policies.figures import count
 from policies.fleet import LIVE_KINDS, autoscaler_of
 from policies.floors import Floors, Losses
 from policies.margins import ROOT
-from policies.placement import HOST, ZONE, spreads_over, stands_apart
+from policies.placement import HOST, POOL, ZONE, spreads_over, stands_apart
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, annotation, field, optional_annotation
 from policies.workloads import of_kind, pod_of
 
-_POOL = "headroom:nodes:Pool"
 _SHARED = ("asr", "bus", "gateway", "llm", "queue-gateway", "tools", "tts", "tunnel", "turn")
 """Kinds of a fixed size that calls, and the callbacks that were promised to others, pass."""
 _LEAST = 2
@@ -102,7 +101,7 @@ def _pools(stack: Stack) -> dict[str, _Pool]:
             field(component, "survive").count(),
             field(component, "zones").count(at_least=1),
         )
-        for component in stack.of_type(_POOL)
+        for component in stack.of_type(POOL)
     )
     return {pool.name: pool for pool in found}
 

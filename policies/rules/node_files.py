@@ -13,11 +13,12 @@ from policies.demand import Demand, demand_of
 from policies.evidence import Context
 from policies.figures import TINY
 from policies.fleet import Live, admitted_sessions
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
-from policies.rules.nodes import POOL, Pods, Pool, filled, standing_at_most
-from policies.stack import Place, Resource, Stack, Unreadable, field, optional
+from policies.rules.nodes import Pods, Pool, filled, standing_at_most
+from policies.stack import Place, Resource, Stack, Unreadable, field
 from policies.workload_types import POD_SPECS
-from policies.workloads import pod_of
+from policies.workloads import pod_metadata, pod_of
 
 _MACHINES = "headroom:nodes:CloudInit"
 _LIMITS = "ulimits.nri.containerd.io/container."
@@ -170,10 +171,11 @@ def _stands_on(workload: Resource, pool: str) -> bool:
 
 
 def _open_files(workload: Resource) -> Iterator[int]:
-    annotations = optional(workload, POD_SPECS[workload.type].removesuffix("spec") + "metadata.annotations")
-    for name in () if annotations is None else annotations.names():
-        if name.startswith(_LIMITS):
-            yield from map(int, _SOFT.findall(annotations[name].text()))  # type: ignore[index]
+    annotations = pod_metadata(workload, "annotations")
+    if annotations is not None:
+        for name in annotations.names():
+            if name.startswith(_LIMITS):
+                yield from map(int, _SOFT.findall(annotations[name].text()))
 
 
 def _backlogs(workload: Resource) -> Iterator[int]:

@@ -13,12 +13,11 @@ from policies.figures import count, needed
 from policies.fleet import autoscaler_of, forecast_share, load_of, maximum_pods, safe_sessions
 from policies.margins import required
 from policies.parts import Part
-from policies.placement import never_together, stands_apart
+from policies.placement import POOL, never_together, stands_apart
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
 
-POOL = "headroom:nodes:Pool"
 _PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _LARGEST_CLUSTER_PODS = 150_000
 """Kubernetes' own limit for large clusters."""

@@ -6,14 +6,14 @@ from policies import documents
 from policies.documents import WrongDocument
 from policies.evidence import Context
 from policies.margins import ROOT
+from policies.placement import POOL
 from policies.rule import Finding, Rule
 from policies.rules.carriers import CARRIER
 from policies.rules.latency import LATENCY
 from policies.stack import Identity, Stack, Unreadable, annotation, field, find_object
-from policies.workloads import CONFIG_MAP, of_kind, pod_of
+from policies.workloads import CONFIG_MAP, of_kind, watchers
 
 _PLAN = Identity("headroom", "capacity-plan")
-_POOL = "headroom:nodes:Pool"
 _RENDER = "deploy the program's whole blueprint"
 _Is = Callable[[Stack], bool]
 _PARTS: dict[str, tuple[str, _Is]] = {
@@ -21,7 +21,7 @@ _PARTS: dict[str, tuple[str, _Is]] = {
     "carrier channels": ("the component of the carrier", lambda stack: any(stack.of_type(CARRIER))),
     "first audio": ("the component of the latency budget", lambda stack: any(stack.of_type(LATENCY))),
     "gateway": ("pods of kind gateway", lambda stack: any(of_kind(stack, "gateway"))),
-    "metrics": ("servers of Prometheus", lambda stack: any(_runs(stack, "prometheus"))),
+    "metrics": ("servers of Prometheus", lambda stack: bool(watchers(stack, "prometheus"))),
     "tools": ("pods of kind tools", lambda stack: any(of_kind(stack, "tools"))),
     "tunnel": ("pods of kind tunnel", lambda stack: any(of_kind(stack, "tunnel"))),
     "turn": ("pods of kind turn", lambda stack: any(of_kind(stack, "turn"))),
@@ -38,7 +38,7 @@ def _planned_parts_stand(stack: Stack, _context: Context) -> Iterator[Finding]:
     for name, (what, stands) in _PARTS.items():
         if name in parts and not stands(stack):
             yield Finding(name, f"the plan sizes it, and the stack has no {what}", _RENDER)
-    standing = {field(pool, "pool").text() for pool in stack.of_type(_POOL)}
+    standing = {field(pool, "pool").text() for pool in stack.of_type(POOL)}
     for name in sorted(pools - standing):
         yield Finding(name, "the plan counts on its machines, and the stack has no pool of this name", _RENDER)
     for vertical, kind in sorted(verticals.items()):
@@ -58,13 +58,6 @@ def _plan(stack: Stack) -> tuple[dict[str, str], frozenset[str], frozenset[str]]
     shared = documents.mapping(plan.get("shared"), "shared")
     pools = documents.mapping(shared.get("pools"), "shared.pools")
     return kinds, frozenset(pools), frozenset(documents.mapping(plan.get("stack"), "stack"))
-
-
-def _runs(stack: Stack, container: str) -> Iterator[str]:
-    """Yield the workloads that watch and have a container of a name."""
-    for workload in of_kind(stack, "watch"):
-        if any(one["name"].text() == container for one in pod_of(workload)["containers"].items()):
-            yield workload.name
 
 
 def _of_queue(stack: Stack, vertical: str, kinds: list[str]) -> Iterator[Finding]:

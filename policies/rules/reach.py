@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from policies import documents
 from policies.documents import WrongDocument
+from policies.edge import SCRIPT
 from policies.evidence import Context
 from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT
@@ -47,7 +48,6 @@ from policies.workloads import CONFIG_MAP, of_kind, pod_of
 _ROUTES = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
 _NAMES = ("cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/loadBalancer:LoadBalancer")
 """What gives a host its name: of several tunnels, a load balancer."""
-_SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 _CALLED = re.compile(r"\b(?:[a-z0-9-]+\.)?([a-z0-9-]+)\.([a-z0-9-]+)\.svc\b(?:\.cluster\.local)?(?::(\d{1,5}))?")
 _RENDER = "deploy what the program renders"
 
@@ -62,7 +62,7 @@ def _calls_find_their_way(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(
         stack.of_type(API_SERVICE), lambda service: service.name, lambda service: _answers_the_cluster(stack, service)
     )
-    yield from each(stack.of_type(_SCRIPT), lambda script: script.name, lambda script: _has_origins(stack, script))
+    yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _has_origins(stack, script))
 
 
 def _speakers(stack: Stack) -> Iterator[tuple[Resource, Any, str]]:

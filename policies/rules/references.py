@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from policies.evidence import Context
 from policies.rule import Finding, Rule, each
 from policies.stack import Identity, Resource, Stack, field, find_object, identity, optional
+from policies.traffic import NAMESPACE
 from policies.workload_types import POD_SPECS
 from policies.workloads import CONFIG_MAP, pod_of
 
 _ACCOUNT = "kubernetes:core/v1:ServiceAccount"
-_NAMESPACE = "kubernetes:core/v1:Namespace"
 _RUNTIME = "kubernetes:node.k8s.io/v1:RuntimeClass"
 _CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 _STORAGE = "headroom:storage:Storage"
@@ -52,7 +52,7 @@ def _named(stack: Stack, type_token: str) -> frozenset[str]:
 
 def _has_its_namespace(stack: Stack, resource: Resource) -> Iterator[Finding]:
     namespace = optional(resource, "metadata.namespace")
-    if namespace is not None and namespace.text() not in _KUBERNETES | stack.once(_named, _NAMESPACE):
+    if namespace is not None and namespace.text() not in _KUBERNETES | stack.once(_named, NAMESPACE):
         message = f"its namespace {namespace.text()} is not in the stack: nothing says who may speak with its pods"
         yield Finding(resource.name, message, "declare it")
 

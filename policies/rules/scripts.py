@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from policies import documents
-from policies.edge import OBJECTS, SCRIPT, gate_owner, gate_scripts, heartbeat_of, told, values_of_caps
+from policies.edge import HOST, OBJECTS, SCRIPT, gate_owner, gate_scripts, heartbeat_of, told, values_of_caps
 from policies.evidence import Context
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional
 
 _QUEUE = "cloudflare:index/queue:Queue"
 _CONSUMER = "cloudflare:index/queueConsumer:QueueConsumer"
-_HOST = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _SECRET = "secret_text"  # noqa: S105  # the type of a binding
 BINDINGS: Mapping[str, tuple[str, str]] = {
     "SETTINGS": ("json", ""),
@@ -38,7 +37,7 @@ _RENDER = "deploy what the program renders"
 def _bindings_resolve(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _is_bound(stack, script))
     yield from each(stack.of_type(_CONSUMER), lambda consumer: consumer.name, lambda consumer: _is_emptied(stack, consumer))
-    yield from each(stack.of_type(_HOST), lambda host: host.name, lambda host: _names_script(stack, field(host, "service")))
+    yield from each(stack.of_type(HOST), lambda host: host.name, lambda host: _names_script(stack, field(host, "service")))
 
 
 def _is_bound(stack: Stack, script: Resource) -> Iterator[Finding]:
@@ -133,7 +132,7 @@ def _is_queued(stack: Stack, script: Resource, queue: str) -> Iterator[Finding]:
 def _knows_callers(stack: Stack, script: Resource) -> Iterator[Finding]:
     """Yield where callers do not come to the script, or it does not know what they may."""
     audience, name = told(script, _audience), field(script, "scriptName").text()
-    hosts = {field(host, "hostname").text() for host in stack.of_type(_HOST) if field(host, "service").text() == name}
+    hosts = {field(host, "hostname").text() for host in stack.of_type(HOST) if field(host, "service").text() == name}
     if audience not in hosts:
         message = f"it takes tokens for {audience}; what leads to it is {', '.join(sorted(hosts)) or 'no host'}"
         yield Finding(script.name, message, _RENDER)

@@ -157,8 +157,7 @@ def _none_is_restarted(stack: Stack, live: Live, floors: Floors) -> Iterator[Fin
     bounds = [] if ecosystem is None else ecosystem.numbers("max_memory_restart")
     if not bounds:
         return
-    workers, bound = annotation(live.deployment, "workers").count(at_least=1), min(bounds)
-    sessions = math.ceil(admitted_sessions(live) / workers)
+    (workers, sessions), bound = _of_a_process(live), min(bounds)
     own = annotation(live.deployment, "base-memory-bytes").number() / workers
     most = _RESTART_ROOM * (own + sessions * session_cost(live, floors).memory_bytes)
     if exceeds(most, bound):
@@ -170,13 +169,18 @@ def _none_is_restarted(stack: Stack, live: Live, floors: Floors) -> Iterator[Fin
         yield Finding(live.deployment.name, message, f"set max_memory_restart to {math.ceil(most)}", most, bound, "bytes")
 
 
+def _of_a_process(live: Live) -> tuple[int, int]:
+    """Return the processes of a pod, and the sessions that one of them takes."""
+    workers = annotation(live.deployment, "workers").count(at_least=1)
+    return workers, math.ceil(admitted_sessions(live) / workers)
+
+
 def _file_descriptors_cover_sessions(stack: Stack, context: Context) -> Iterator[Finding]:
     floors = usable(context.floors)
 
     def check(live: Live) -> Iterator[Finding]:
         limit = descriptor_limit(live)
-        workers = annotation(live.deployment, "workers").count(at_least=1)
-        sessions = math.ceil(admitted_sessions(live) / workers)
+        _, sessions = _of_a_process(live)
         base = annotation(live.deployment, "base-descriptors").number()
         most = DESCRIPTOR_ROOM * (sessions * session_cost(live, floors).descriptors + base)
         if exceeds(most, limit):

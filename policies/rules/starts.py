@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 from policies.demand import Demand, demand_of
-from policies.edge import SCRIPT, Admitted, caps_of, values_of_caps
+from policies.edge import RULESET, SCRIPT, Admitted, caps_of, values_of_caps
 from policies.evidence import Context
 from policies.figures import count, exceeds, poisson_quantile
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, field
-
-_RULESET = "cloudflare:index/ruleset:Ruleset"
 
 
 def _busiest_tenant_admitted(stack: Stack, context: Context) -> Iterator[Finding]:
@@ -28,7 +26,7 @@ def _busiest_tenant_admitted(stack: Stack, context: Context) -> Iterator[Finding
 
     yield from each(values, lambda value: value.name, by_plan)
     if values:
-        yield from each(stack.of_type(SCRIPT, _RULESET), lambda one: one.name, lambda one: each(_shields(one), _name, by_shield))
+        yield from each(stack.of_type(SCRIPT, RULESET), lambda one: one.name, lambda one: each(_shields(one), _name, by_shield))
 
 
 def _shortest_call(demand: Demand) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from policies.autoscaler import HORIZONTAL
+from policies.edge import HOST
 from policies.evidence import Context
 from policies.figures import count
 from policies.fleet import LIVE_KINDS, Live, live_deployments
@@ -16,12 +17,11 @@ from policies.rule import Finding, Rule, each
 from policies.rules.alerts import NEEDED
 from policies.rules.gone import METRIC
 from policies.stack import Place, Resource, Stack, Unreadable, WrongField, annotation, field, identity, optional
+from policies.traffic import API_SERVICE
 from policies.workload_types import POD_SPECS
-from policies.workloads import configuration, container_of, of_kind, pod_of
+from policies.workloads import configuration, container_of, has_container, of_kind, pod_of, watchers
 
 _RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
-_API = "kubernetes:apiregistration.k8s.io/v1:APIService"
-_HOST = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _METRICS = "custom.metrics.k8s.io"
 _READ = ("get", "list", "watch")
 _CONTROLLER = ("kube-system", "horizontal-pod-autoscaler")
@@ -41,7 +41,7 @@ _Account = tuple[str, str]
 
 
 def _autoscalers_see_sessions(stack: Stack, _context: Context) -> Iterator[Finding]:
-    if not _watchers(stack, "prometheus"):
+    if not watchers(stack, "prometheus"):
         return  # planned-parts-stand knows whether it must be there
     yield from each(live_deployments(stack), lambda live: live.deployment.name, lambda live: _is_measured(stack, live))
     yield from each([_watcher(stack, "prometheus")], lambda one: one.name, lambda one: _may(stack, one, {"": ("pods",)}, _READ))
@@ -52,17 +52,8 @@ def _autoscalers_see_sessions(stack: Stack, _context: Context) -> Iterator[Findi
         yield from each([adapter], lambda one: one.name, lambda one: _knows_pods(stack, one))
 
 
-def _watchers(stack: Stack, name: str) -> list[Resource]:
-    """Return the workloads that watch and have a container of a name."""
-    return [
-        one
-        for one in of_kind(stack, "watch")
-        if any(container["name"].text() == name for container in pod_of(one)["containers"].items())
-    ]
-
-
 def _watcher(stack: Stack, name: str) -> Resource:
-    found = _watchers(stack, name)
+    found = watchers(stack, name)
     if len(found) != 1:
         raise Unreadable("observability", f"{len(found)} workloads that watch have a container {name}", _RENDER)
     return found[0]
@@ -70,7 +61,7 @@ def _watcher(stack: Stack, name: str) -> Resource:
 
 def _is_measured(stack: Stack, live: Live) -> Iterator[Finding]:
     prometheus = _watcher(stack, "prometheus")
-    config = _config(stack, prometheus, "prometheus.yaml")
+    config = stack.once(_of_prometheus)
     found = [(job, labels) for job in config.listed("scrape_configs") for labels in pods_found(job, live.deployment)]
     if not found:
         yield Finding(live.deployment.name, "no job of Prometheus finds its pods: nobody sees their sessions", _RENDER)
@@ -145,7 +136,7 @@ def _knows_pods(stack: Stack, adapter: Resource) -> Iterator[Finding]:
 
 def _serves(stack: Stack, adapter: Resource) -> Iterator[Finding]:
     """Yield what keeps the API server from asking the adapter for sessions, or the autoscalers from asking the API server."""
-    served = [api for api in stack.of_type(_API) if field(api, "spec.group").text() == _METRICS]
+    served = [api for api in stack.of_type(API_SERVICE) if field(api, "spec.group").text() == _METRICS]
     if len(served) != 1:
         yield Finding(
             adapter.name, f"{len(served)} APIServices lead to it, for {_METRICS}: no autoscaler sees a session", _RENDER
@@ -170,39 +161,39 @@ def _serves(stack: Stack, adapter: Resource) -> Iterator[Finding]:
 
 
 def _operators_are_told(stack: Stack, _context: Context) -> Iterator[Finding]:
-    if not _watchers(stack, "prometheus"):
+    if not watchers(stack, "prometheus"):
         return
     prometheus, alertmanager = _watcher(stack, "prometheus"), _watcher(stack, "alertmanager")
-    yield from each([prometheus], lambda one: one.name, lambda one: _reads_all(stack, one))
+    yield from each([prometheus], lambda one: one.name, lambda _: _reads_all(stack))
     yield from each([prometheus], lambda one: one.name, lambda one: _reads_nodes(stack, one))
-    told = _watchers(stack, "state-metrics")
+    told = watchers(stack, "state-metrics")
     yield from each(told, lambda one: one.name, lambda one: _tells_of_all(stack, one))
-    yield from each(_watchers(stack, "collector"), lambda one: one.name, lambda one: _hands_on(stack, one))
+    yield from each(watchers(stack, "collector"), lambda one: one.name, lambda one: _hands_on(stack, one))
     yield from each([prometheus], lambda one: one.name, lambda one: _sends(stack, one, alertmanager))
     yield from each([alertmanager], lambda one: one.name, lambda one: _passes_on(stack, one))
 
 
-def _reads_all(stack: Stack, prometheus: Resource) -> Iterator[Finding]:
+def _reads_all(stack: Stack) -> Iterator[Finding]:
     """Yield the workloads, and the edge, whose figures nobody reads."""
-    jobs = _config(stack, prometheus, "prometheus.yaml").listed("scrape_configs")
+    jobs = stack.once(_of_prometheus).listed("scrape_configs")
     for workload in stack.of_type(*POD_SPECS):
         ports = [port.get("name") for one in pod_of(workload)["containers"].items() for port in one.listed("ports")]
         if any(name is not None and name.text() in _PORTS for name in ports):
             found = [job for job in jobs if any(pods_found(job, workload))]
             if not found:
                 yield Finding(workload.name, "no job of Prometheus finds its pods: nobody sees their figures", _RENDER)
-            elif _is_state_metrics(workload) and not all(job.value.get("honor_labels") is True for job in found):
+            elif has_container(workload, "state-metrics") and not all(job.value.get("honor_labels") is True for job in found):
                 message = "what it says of other pods is read as if it were of its own"
                 yield Finding(workload.name, message, "set honor_labels to true")
     targets = {target.text() for job in jobs for static in job.listed("static_configs") for target in static.listed("targets")}
-    for host in stack.of_type(_HOST):
+    for host in stack.of_type(HOST):
         if field(host, "hostname").text() not in targets:
             yield Finding(host.name, "no job of Prometheus asks it: nobody sees whom the edge refuses", _RENDER)
 
 
 def _reads_nodes(stack: Stack, prometheus: Resource) -> Iterator[Finding]:
     """Yield where it may not find the machines that it is to ask, or not ask them."""
-    jobs = _config(stack, prometheus, "prometheus.yaml").listed("scrape_configs")
+    jobs = stack.once(_of_prometheus).listed("scrape_configs")
     if any(one["role"].text() == "node" for job in jobs for one in job.listed("kubernetes_sd_configs")):
         yield from _may(stack, prometheus, {"": ("nodes",)}, _READ)
         yield from _may(stack, prometheus, {"": ("nodes/metrics",)}, ("get",))
@@ -238,12 +229,8 @@ def _hands_on(stack: Stack, collector: Resource) -> Iterator[Finding]:
         yield Finding(collector.name, f"its processor {unknown[0]} may drop figures", f"leave {unknown[0]} out")
 
 
-def _is_state_metrics(workload: Resource) -> bool:
-    return any(one["name"].text() == "state-metrics" for one in pod_of(workload)["containers"].items())
-
-
 def _sends(stack: Stack, prometheus: Resource, alertmanager: Resource) -> Iterator[Finding]:
-    config = _config(stack, prometheus, "prometheus.yaml")
+    config = stack.once(_of_prometheus)
     folder = _folder(stack, prometheus, "prometheus", "rules.yaml")
     if f"{folder}/rules.yaml" not in {one.text() for one in config.listed("rule_files")}:
         yield Finding(prometheus.name, f"it does not read {folder}/rules.yaml: there is no alert", _RENDER)
@@ -312,6 +299,10 @@ def _routes(route: Place) -> Iterator[Place]:
     for inner in route.listed("routes"):
         inner["matchers"][0].text()
         yield from _routes(inner)
+
+
+def _of_prometheus(stack: Stack) -> Place:
+    return _config(stack, _watcher(stack, "prometheus"), "prometheus.yaml")
 
 
 def _config(stack: Stack, workload: Resource, file: str) -> Place:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tests.policies.objects import rendered
 from tests.policies.watched import watched
 
 Document = dict[str, Any]
@@ -158,7 +159,7 @@ def _turn() -> list[Document]:
     }
     return [
         _space("turn"),
-        _object("turn-config", "v1", "ConfigMap", "turn", "turn", {"data": {"turnserver.conf": config}}),
+        rendered("turn-config", "v1", "ConfigMap", "turn", "turn", {"data": {"turnserver.conf": config}}),
         _workload("turn-servers", "Deployment", "turn", "turn", "turn", figures, {"replicas": 3, "template": template}),
     ]
 
@@ -195,7 +196,7 @@ def _gpu() -> list[Document]:
         _space("gpu-asr"),
         _space("node-bootstrap"),
         runtime | {"props": manifest | {"handler": "nvidia"}},
-        _object("device-plugin-config", "v1", "ConfigMap", "device-plugin", "node-bootstrap", config),
+        rendered("device-plugin-config", "v1", "ConfigMap", "device-plugin", "node-bootstrap", config),
         _workload(
             "device-plugin-daemon",
             "DaemonSet",
@@ -245,8 +246,8 @@ def _queue() -> list[Document]:
     body = {"replicas": 1, "template": {"spec": pod}, "volumeClaimTemplates": [disk]}
     return [
         _space("after-hours-queue"),
-        _object("queue-config", "v1", "ConfigMap", "redis", "after-hours-queue", {"data": {"redis.conf": config}}),
-        _object(
+        rendered("queue-config", "v1", "ConfigMap", "redis", "after-hours-queue", {"data": {"redis.conf": config}}),
+        rendered(
             "queue-settings", "v1", "ConfigMap", "queue-settings", "after-hours", {"data": {"bullmq.json": json.dumps(settings)}}
         ),
         _workload("queue-server", "StatefulSet", "redis", "after-hours-queue", "redis", figures, body),
@@ -326,8 +327,8 @@ accounts {
     body = {"replicas": 3, "template": {"spec": pod}, "volumeClaimTemplates": [disk]}
     return [
         _space("bus"),
-        _object("bus-config", "v1", "ConfigMap", "bus", "bus", {"data": {"nats.conf": config}}),
-        _object("bus-sales-stream", "v1", "ConfigMap", "sales-stream", "bus", {"data": {"stream.json": json.dumps(stream)}}),
+        rendered("bus-config", "v1", "ConfigMap", "bus", "bus", {"data": {"nats.conf": config}}),
+        rendered("bus-sales-stream", "v1", "ConfigMap", "sales-stream", "bus", {"data": {"stream.json": json.dumps(stream)}}),
         _streams(),
         _workload("bus-servers", "StatefulSet", "bus", "bus", "bus", figures, body),
     ]
@@ -428,7 +429,7 @@ def _edge() -> list[Document]:
             )
             for path in ("admin", "metrics")
         ),
-        _object("gateway-config", "v1", "ConfigMap", "gateway", "gateway", {"data": {"plans.json": json.dumps(gateway)}}),
+        rendered("gateway-config", "v1", "ConfigMap", "gateway", "gateway", {"data": {"plans.json": json.dumps(gateway)}}),
     ]
 
 
@@ -448,7 +449,7 @@ def _alerts() -> list[Document]:
         *_tunnel(),
         _component("headroom:observability:Observability", "observability", alerts=[]),
         _space("observability"),
-        _object("prometheus-config", "v1", "ConfigMap", "prometheus", "observability", data),
+        rendered("prometheus-config", "v1", "ConfigMap", "prometheus", "observability", data),
     ]
 
 
@@ -458,7 +459,7 @@ def _streams() -> Document:
         "containers": [_container("streams", cpu="10m", memory="16Mi")],
         "volumes": [{"name": "stream", "configMap": {"name": "sales-stream"}}],
     }
-    made = _object("bus-sales-streams", "batch/v1", "Job", "sales-streams", "bus", {"spec": {"template": {"spec": pod}}})
+    made = rendered("bus-sales-streams", "batch/v1", "Job", "sales-streams", "bus", {"spec": {"template": {"spec": pod}}})
     made["props"]["metadata"]["annotations"] = {"headroom.dev/kind": "streams"}
     return made
 
@@ -472,25 +473,13 @@ def _component(type_token: str, resource: str, **props: object) -> Document:
 
 
 def _space(name: str) -> Document:
-    return _object(f"{name}-namespace", "v1", "Namespace", name, None, {})
-
-
-def _object(  # noqa: PLR0917  # a row of a table
-    name: str, version: str, kind: str, object_name: str, space: str | None, body: Document
-) -> Document:
-    group = version if "/" in version else f"core/{version}"
-    metadata = {"name": object_name} | ({"namespace": space} if space else {})
-    return {
-        "type": f"kubernetes:{group}:{kind}",
-        "name": name,
-        "props": {"apiVersion": version, "kind": kind, "metadata": metadata, **body},
-    }
+    return rendered(f"{name}-namespace", "v1", "Namespace", name, None, {})
 
 
 def _workload(  # noqa: PLR0917  # a row of a table
     name: str, kind: str, object_name: str, space: str, known_as: str, figures: dict[str, str], spec: Document
 ) -> Document:
-    made = _object(name, "apps/v1", kind, object_name, space, {"spec": spec})
+    made = rendered(name, "apps/v1", kind, object_name, space, {"spec": spec})
     made["props"]["metadata"]["annotations"] = {"headroom.dev/kind": known_as, **figures}
     return made
 

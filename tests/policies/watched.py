@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from tests.policies.objects import rendered
+
 Document = dict[str, Any]
 
 _SPACE = "observability"
@@ -13,7 +15,7 @@ _RBAC = "rbac.authorization.k8s.io/v1"
 def watched(rules: str) -> list[Document]:
     """Return the three and all that they need, with rules of Prometheus; JSON is YAML."""
     return [
-        _object("observability-namespace", "v1", "Namespace", _SPACE, None, {}),
+        rendered("observability-namespace", "v1", "Namespace", _SPACE, None, {}),
         *_program("prometheus", 9090, {"prometheus.yaml": json.dumps(_prometheus()), "rules.yaml": rules}, token=True),
         *_program("adapter", 6443, {"adapter.yaml": _ADAPTER}, token=True),
         *_program("alertmanager", 9093, {"alertmanager.yaml": json.dumps(_alertmanager())}, token=False),
@@ -26,8 +28,8 @@ def watched(rules: str) -> list[Document]:
         ),
         _binding("asks-who", "ClusterRoleBinding", "ClusterRole", "system:auth-delegator", ("adapter", _SPACE)),
         _binding("reads-authentication", "RoleBinding", "Role", "extension-apiserver-authentication-reader", ("adapter", _SPACE)),
-        _object("adapter-service", "v1", "Service", "adapter", _SPACE, {"spec": _served("adapter", 443)}),
-        _object(
+        rendered("adapter-service", "v1", "Service", "adapter", _SPACE, {"spec": _served("adapter", 443)}),
+        rendered(
             "custom-metrics",
             "apiregistration.k8s.io/v1",
             "APIService",
@@ -119,12 +121,12 @@ def _program(name: str, port: int, files: dict[str, str], *, token: bool) -> lis
         "volumes": volumes,
     }
     spec = {"replicas": 1, "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}
-    made = _object(name, "apps/v1", "Deployment", name, _SPACE, {"spec": spec})
+    made = rendered(name, "apps/v1", "Deployment", name, _SPACE, {"spec": spec})
     made["props"]["metadata"]["annotations"] = {"headroom.dev/kind": "watch"}
     return [
         made,
-        _object(f"{name}-account", "v1", "ServiceAccount", name, _SPACE, {}),
-        _object(f"{name}-config", "v1", "ConfigMap", name, _SPACE, {"data": files}),
+        rendered(f"{name}-account", "v1", "ServiceAccount", name, _SPACE, {}),
+        rendered(f"{name}-config", "v1", "ConfigMap", name, _SPACE, {"data": files}),
     ]
 
 
@@ -134,7 +136,7 @@ def _served(name: str, port: int) -> Document:
 
 def _may(who: str, rules: list[Document], account: tuple[str, str] | None = None) -> list[Document]:
     return [
-        _object(f"{who}-role", _RBAC, "ClusterRole", who, None, {"rules": rules}),
+        rendered(f"{who}-role", _RBAC, "ClusterRole", who, None, {"rules": rules}),
         _binding(f"{who}-binding", "ClusterRoleBinding", "ClusterRole", who, account or (who, _SPACE)),
     ]
 
@@ -142,16 +144,4 @@ def _may(who: str, rules: list[Document], account: tuple[str, str] | None = None
 def _binding(name: str, kind: str, of: str, role: str, account: tuple[str, str]) -> Document:
     subject = {"kind": "ServiceAccount", "name": account[0], "namespace": account[1]}
     body = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": of, "name": role}, "subjects": [subject]}
-    return _object(name, _RBAC, kind, name, "kube-system" if kind == "RoleBinding" else None, body)
-
-
-def _object(  # noqa: PLR0917  # a row of a table
-    name: str, version: str, kind: str, object_name: str, space: str | None, body: Document
-) -> Document:
-    group = version if "/" in version else f"core/{version}"
-    metadata = {"name": object_name} | ({"namespace": space} if space else {})
-    return {
-        "type": f"kubernetes:{group}:{kind}",
-        "name": name,
-        "props": {"apiVersion": version, "kind": kind, "metadata": metadata, **body},
-    }
+    return rendered(name, _RBAC, kind, name, "kube-system" if kind == "RoleBinding" else None, body)
