@@ -7,13 +7,18 @@ import io
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headroom.local.errors import ToolMissing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 _BEGINS = "\n---\n"
 """What stands before the comment in a page of documentation."""
 _WIDTH = 1000
 _COLOURS = 128
+REFUSAL = "Unable to capture screenshot"
 _STYLE = """
 body { margin: 0; background: #fff; color: #1f2328; font: 14px/1.5 "DejaVu Sans", "Noto Color Emoji", sans-serif; }
 article { padding: 16px 24px; }
@@ -59,11 +64,28 @@ def drawn(page: str) -> bytes:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": _WIDTH, "height": 600}, java_script_enabled=False)
         tab.set_content(page)
-        shot = tab.screenshot(full_page=True)
+        shot = captured(tab)
         browser.close()
     out = io.BytesIO()
     Image.open(io.BytesIO(shot)).convert("RGB").quantize(_COLOURS).save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def captured(tab: "Page") -> bytes:
+    """Return the whole tab as a PNG; raises playwright's Error.
+
+    Chromium at times refuses the first picture after it has started, and draws the same one a moment later.
+    """
+    from playwright.sync_api import Error
+
+    for wait_ms in (250, 1000, 4000):
+        try:
+            return tab.screenshot(full_page=True)
+        except Error as error:
+            if REFUSAL not in error.message:
+                raise
+        tab.wait_for_timeout(wait_ms)
+    return tab.screenshot(full_page=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import io
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Error, Page
 
-from headroom.local.comment_picture import drawn, page_of
+from headroom.local.comment_picture import REFUSAL, captured, drawn, page_of
 from headroom.review.comment import render_comment
 from tests.report.outline import outline
 from tests.review.samples import REFUSED, quiet, review
@@ -30,6 +32,19 @@ def test_a_picture_is_small_and_shows_all() -> None:
     one, two = (drawn(page_of("# Verdict\n\n" + "A line.\n\n" * lines)) for lines in (10, 60))
     assert Image.open(io.BytesIO(two)).height > Image.open(io.BytesIO(one)).height > 300
     assert len(two) < 250_000
+
+
+def test_a_picture_that_chromium_refuses_is_asked_for_again() -> None:
+    """Its own refusal passes; another error, or a refusal that lasts, is raised."""
+    tab = create_autospec(Page, instance=True)
+    tab.screenshot.side_effect = [Error(f"Page.captureScreenshot: {REFUSAL}"), b"picture"]
+    assert captured(tab) == b"picture"
+    for message, times in ((REFUSAL, 4), ("Target closed", 1)):
+        tab.screenshot.reset_mock(side_effect=True)
+        tab.screenshot.side_effect = Error(message)
+        with pytest.raises(Error, match=message):
+            captured(tab)
+        assert tab.screenshot.call_count == times
 
 
 def test_the_documentation_shows_its_picture() -> None:
