@@ -18,7 +18,7 @@ synth-check: setup ## the gate on every environment that is deployed, a line a v
 	@status=0; for environment in local dev staging prod; do $(BIN)/headroom synth --check --quiet $$environment || status=$$?; done; exit $$status
 
 # Minutes each, and with a target of their own.
-LONG := tests/conformance tests/engine/test_changes_on_engine.py tests/engine/test_deliver.py tests/engine/test_edge.py tests/engine/test_rules_on_engine.py tests/fooling tests/foreign/test_shop_on_engine.py tests/gate_proof tests/review/test_review_on_engine.py
+LONG := tests/conformance tests/engine/test_changes_on_engine.py tests/engine/test_command_on_engine.py tests/engine/test_deliver.py tests/engine/test_edge.py tests/engine/test_rules_on_engine.py tests/fooling tests/foreign/test_shop_on_engine.py tests/gate_proof tests/review/test_review_on_engine.py
 APART := $(LONG) tests/cluster tests/parts tests/warehouse tests/calibrate_long tests/edge
 
 test: setup ## the tests, but for those that the other targets run
