@@ -196,9 +196,10 @@ def _costs(each: EnvironmentReview) -> Iterator[Section]:
     if not each.costs:
         return
     *parts, whole = each.costs
-    difference = f" ({_difference(whole)})" if whole.before != whole.after else ""
+    unpriced = ", ".join(plain(part.name) for part in parts if part.state != "gone" and part.after is None)
+    about = f"a price is missing for {unpriced}" if unpriced else _difference(whole) if whole.before != whole.after else ""
     sums = _pair(_money(whole.before), _money(whole.after), known=whole.state == "kept")
-    yield Section((f"**Cost a month**: {sums} {plain(each.currency)}{difference}",))
+    yield Section((f"**Cost a month**: {sums} {plain(each.currency)}" + (f" ({about})" if about else ""),))
     if changed := [part for part in parts if part.changed]:
         opening, ruler, *lines = table(("part", "before", "after", "difference"), map(_cost, changed))
         same = len(parts) - len(changed)

@@ -59,7 +59,7 @@ def test_unknown_is_neither_zero_nor_fine() -> None:
     """An unknown price or ceiling is called so, gives no difference, and its row stands before those that hold."""
     text = render_comment(review(REFUSED))
     assert "| it-helpdesk | 818 | unknown | unknown |" in text
-    assert "**Cost a month**: 6,994 → unknown USD (unknown)" in text
+    assert "**Cost a month**: 6,994 → unknown USD (a price is missing for it-helpdesk)" in text
     rows = [
         line for line in text.splitlines() if " it-helpdesk | 557 " in line or " travel | " in line or " healthcare | 1" in line
     ]
