@@ -13,7 +13,7 @@ from policies.fleet import DEPLOYMENT, LIVE_KINDS, Live, autoscaler_of, maximum_
 from policies.lock import KnownPeak
 from policies.margins import growth, margins
 from policies.rule import Finding, Rule, each
-from policies.stack import Resource, Stack, Unreadable, annotation, field, optional, optional_annotation
+from policies.stack import Place, Resource, Stack, Unreadable, annotation, field, optional, optional_annotation
 
 _EDGE = (
     SCRIPT,
@@ -66,11 +66,12 @@ def change_rules(changes: Changes, moment: datetime) -> tuple[Rule, ...]:
         ),
         Rule(
             name="migrations-append-only",
-            condition="A script's migration goes on from the tag that was sent before it, adds classes and takes none away; no "
+            condition="An update's migration begins at the tag that the account has, adds classes and takes none away; no "
             "class that a script binds to disappears.",
-            why="Who renames or deletes a class of Durable Objects deletes their data, and every call that they hold.",
+            why="Who renames or deletes a class of Durable Objects deletes their data, and every call that they hold; one that "
+            "is sent again is refused in the middle of an `up`.",
             reads="`migrations` and `bindings` of WorkersScripts, before and after, in the preview's events.",
-            remedy="Append a migration with a new tag; leave the earlier ones as they are.",
+            remedy="Set edge.scripts.migration_tag to the tag that the account has; append a migration with a new one.",
             check=judging(_migrations_append_only),
         ),
         Rule(
@@ -154,15 +155,24 @@ def _appends(change: Change) -> Iterator[Finding]:
                 yield Finding(change.name, message, "only add classes")
     if change.before is None:
         return
-    earlier = optional(change.before, "migrations.newTag")
-    if earlier is not None and sent is not None:
-        start, tag = sent.get("oldTag"), sent["newTag"].text()
-        goes_on = start is not None and start.text() == earlier.text()
-        if tag != earlier.text() and not goes_on:
-            message = f"its migration {tag} does not go on from {earlier.text()}, which was sent before it"
-            yield Finding(change.name, message, f"set oldTag to {earlier.text()}")
+    if sent is not None and (again := _already_there(change.before, sent)):
+        yield Finding(change.name, *again)
     for gone in sorted(_classes(change.before) - _classes(change.after)):
         yield Finding(change.name, f"it no longer binds the class {gone}, whose objects hold calls", "keep the class")
+
+
+def _already_there(before: Resource, sent: Place) -> tuple[str, str] | None:
+    """Return why the account would refuse the migration that an update sends, and the cure."""
+    earlier, begins, tag = optional(before, "migrations.newTag"), sent.get("oldTag"), sent["newTag"].text()
+    start = None if begins is None else begins.text()
+    if earlier is not None and start != earlier.text():
+        there, cure = earlier.text(), earlier.text()
+    elif earlier is None and start is None and _classes(before):
+        there, cure = "its classes", "what the account has"
+    else:
+        return None
+    message = f"it sends migration {tag}, from {start or 'the beginning'}, but the account has {there}, and refuses the upload"
+    return message, f"set edge.scripts.migration_tag to {cure}"
 
 
 def _adds(name: str) -> bool:

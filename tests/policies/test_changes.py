@@ -67,7 +67,7 @@ def test_nothing_changes_and_nothing_is_said(tmp_path: Path) -> None:
 )
 def test_the_edge_rests_in_a_peak(moment: datetime, refused: bool, tmp_path: Path) -> None:  # noqa: FBT001  # a row
     """From an hour before until the end, in the peak's own zone, whatever its clocks do."""
-    before = change(passing(), [{"with": ["tunnel", "edge"]}])
+    before = change(passing(), [{"with": ["tunnel", "edge"]}, {"at": ["edge-sessions", "migrations"]}])
     after = change(
         before, [{"at": ["edge-sessions", "content"], "to": "// new"}, {"at": ["tunnel", "spec", "replicas"], "to": 3}]
     )
@@ -85,7 +85,13 @@ def test_a_plan_may_be_sold_in_a_peak(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ({}, {"migrations": {"newTag": "v1", "newSqliteClasses": ["TenantGate"]}}, None),
+        ({"bindings": []}, {"migrations": {"newTag": "v1", "newSqliteClasses": ["TenantGate"]}}, None),
+        (
+            {},
+            {"migrations": {"newTag": "v1", "newSqliteClasses": ["TenantGate"]}},
+            "but the account has its classes",
+        ),
+        ({"migrations": {"newTag": "v1"}}, {"migrations": {"newTag": "v1"}}, "v1, from the beginning, but the account has v1"),
         ({"migrations": {"newTag": "v1"}}, {}, None),
         (
             {"migrations": {"newTag": "v1"}},
@@ -95,16 +101,20 @@ def test_a_plan_may_be_sold_in_a_peak(tmp_path: Path) -> None:
         (
             {"migrations": {"newTag": "v1"}},
             {"migrations": {"newTag": "v2", "newSqliteClasses": ["Ledger"]}},
-            "does not go on from v1",
+            "v2, from the beginning, but the account has v1",
         ),
-        ({"migrations": {"newTag": "v2"}}, {"migrations": {"oldTag": "v1", "newTag": "v3"}}, "does not go on from v2"),
-        ({}, {"migrations": {"newTag": "v2", "deletedClasses": ["TenantGate"]}}, "takes classes away"),
-        ({}, {"migrations": {"newTag": "v3", "steps": [{}, {"renamedClasses": []}]}}, "takes classes away"),
+        (
+            {"migrations": {"newTag": "v2"}},
+            {"migrations": {"oldTag": "v1", "newTag": "v3"}},
+            "from v1, but the account has v2",
+        ),
+        ({}, {"migrations": {"oldTag": "v1", "newTag": "v2", "deletedClasses": ["TenantGate"]}}, "takes classes away"),
+        ({}, {"migrations": {"oldTag": "v1", "newTag": "v3", "steps": [{}, {"renamedClasses": []}]}}, "takes classes away"),
         ({}, {"bindings": []}, "no longer binds the class TenantGate"),
     ],
 )
 def test_migrations_only_grow(before: Document, after: Document, words: str | None, tmp_path: Path) -> None:
-    """A new tag goes on from the old one; classes are added, never taken away."""
+    """It begins at the tag that the account has; classes are added, never taken away."""
     gate = {"bindings": [{"name": "TENANT_GATE", "type": "durable_object_namespace", "className": "TenantGate"}]}
     found = said(Changes((step("sessions", SCRIPT, "update", gate | before, gate | after),)), tmp_path)
     assert len(found) == (words is not None)
