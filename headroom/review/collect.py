@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -29,6 +29,7 @@ from headroom.review.document import (
 from headroom.review.paths import Hider, hider
 from headroom.review.stage import definitions, make_pack, make_stage
 from policies.adoption import adoption_path
+from policies.break_glass import REASON, UNTIL
 from policies.evidence import load_context
 from policies.judge import judge_changes
 from policies.verdict import Verdict, Violation
@@ -117,8 +118,8 @@ def _adoption(name: str, base: Base, bench: Bench) -> Path | None:
 
 def _reviewed(name: str, base: Base, bench: Bench, bar: _Bar) -> EnvironmentReview:
     bench.say(f"{name}: plan and verdict, before and after")
-    nothing = BaseState(planned=False, deployed=False)
     known, stays = (_has(root, name) for root in (base.root, bench.root))
+    nothing = BaseState(exists=known, planned=False, deployed=False)
     if known and not stays:
         return EnvironmentReview(name=name, outcome="removed", as_of=None, base=nothing)
     try:
@@ -135,10 +136,10 @@ def _reviewed(name: str, base: Base, bench: Bench, bar: _Bar) -> EnvironmentRevi
     unknown = before.trouble
     if known and unknown is None:
         bench.say(f"{name}: base, deployed to a throwaway folder")
-        unknown = _applied(name, base.root, environ, bar)
+        unknown = _applied(name, base.root, {**environ, **_let_through(before)}, bar)
     bench.say(f"{name}: preview of the change")
     ended = _preview(name, bench.root, environ, judged.plan.as_of, bar)
-    state = BaseState(planned=before.plan is not None, deployed=known and unknown is None, trouble=unknown)
+    state = BaseState(exists=known, planned=before.plan is not None, deployed=known and unknown is None, trouble=unknown)
     changed = _changed(judged, ended, bar) if state.deployed and isinstance(ended, Run) else None
     return _assembled(judged, changed, before, base=state, ended=ended, bar=bar)
 
@@ -155,6 +156,14 @@ def _before(name: str, base: Base, as_of: date, bar: _Bar) -> _Before:
     types = frozenset(yaml.safe_load(file.read_text(encoding="utf-8"))["type"] for file in out.glob("*.yaml"))
     trouble = unplanned or unjudged
     return _Before(plan, broken, types, None if trouble is None else bar.hidden(trouble))
+
+
+def _let_through(before: _Before) -> dict[str, str]:
+    """Return the variables by which base deploys though its own gate refuses it, to be compared with."""
+    if not before.broken:
+        return {}
+    until = datetime.now(UTC) + timedelta(hours=1)
+    return {REASON: "a review compares a change with it", UNTIL: until.isoformat(timespec="seconds")}
 
 
 def _applied(name: str, root: Path, environ: Mapping[str, str], bar: _Bar) -> str | None:
@@ -204,7 +213,7 @@ def _assembled(
     violations = tuple(dict.fromkeys(found))
     failure = ended if isinstance(ended, str) else _failure(ended, judged.verdict, bar.pack)
     document = plan.document()
-    new_here = before.plan is None and base.trouble is None
+    old = before.plan if base.exists else {}
     # A program that refuses registers nothing.
     previewed = run_ended is not None and not judged.verdict.refused
     return EnvironmentReview(
@@ -214,12 +223,12 @@ def _assembled(
         base=base,
         trouble=None if failure is None else bar.hidden(failure),
         rules_run=sum(len(verdict.rules_run) for verdict in verdicts),
-        verticals=vertical_changes(before.plan, document),
+        verticals=vertical_changes(old, document),
         margins=margin_changes(before.plan, document),
         currency=currency(document, before.plan),
-        costs=cost_changes(before.plan, document),
+        costs=cost_changes(old, document),
         previewed=previewed,
-        changes=_changes(run_ended) if run_ended and previewed and (base.deployed or new_here) else (),
+        changes=_changes(run_ended) if run_ended and previewed and (base.deployed or not base.exists) else (),
         unchanged=sum(step.operation == "same" for step in run_ended.events.steps) if run_ended and previewed else 0,
         violations=tuple(_finding(violation, before.broken, bar.hidden) for violation in violations),
         waivers=tuple(_waiver(each, bar.hidden) for verdict in verdicts for each in verdict.waived),

@@ -71,7 +71,14 @@ def _verdict(review: Review) -> str:
     judged = [plain(each.name) for each in review.environments if each.outcome == "accepted"]
     if not said and judged:
         said.append(f"🟢 Accepted: {_joined(judged)}; no rule is broken")
+    if unseen := [plain(each.name) for each in review.environments if each.outcome == "accepted" and _unseen(each)]:
+        said.append(f"⚠️ The rules on a change did not run: {_joined(unseen)}")
     return ". ".join(said) or "⚪ Nothing was judged"
+
+
+def _unseen(each: EnvironmentReview) -> bool:
+    """Return whether there is a base that the change could not be compared with."""
+    return each.base.exists and not each.base.deployed
 
 
 def _broken_rules(each: EnvironmentReview) -> str:
@@ -94,11 +101,14 @@ def _lost_in_all(review: Review) -> Iterator[Section]:
 
 def _environment(each: EnvironmentReview) -> Iterator[Section]:
     yield Section((_heading(each),))
+    if each.outcome == "removed":
+        destroy = code(f"headroom destroy {each.name}")
+        yield Section((f"What it deployed keeps running until {destroy} is run at a commit that has it.",))
     if each.trouble:
         yield _words(f"what {plain(each.name)} ended with", each.trouble)
     if each.base.trouble:
         step, blind = ("deployed", "would be replaced or deleted") if each.base.planned else ("planned", "was before")
-        yield Section((f"Base could not be {step}, so what {blind} is not known:",))
+        yield Section((f"Base could not be {step}, so what {blind} is not known, and no rule on a change ran:",))
         yield _words("what base ended with", each.base.trouble)
     if each.outcome == "refused" and not each.previewed:
         yield Section(("Refused before anything was registered: what would be replaced or deleted is not known.",))
@@ -109,7 +119,7 @@ def _environment(each: EnvironmentReview) -> Iterator[Section]:
         yield Section((f"**Margins**: {', '.join(map(_margin, each.margins))}",))
     yield from _costs(each)
     if each.forecast is not None:
-        yield Section((_forecast(each.forecast),))
+        yield Section((_forecast(each.forecast, known=each.base.exists),))
     if others := [change for change in each.changes if change.operation in ("create", "update")]:
         yield _others(others, each.unchanged)
 
@@ -117,9 +127,10 @@ def _environment(each: EnvironmentReview) -> Iterator[Section]:
 def _heading(each: EnvironmentReview) -> str:
     icon = {"accepted": "🟢", "refused": "🔴", "removed": "⚫"}.get(each.outcome, "⚪")
     word = {"invalid": "spec or lock cannot be used", "failed": "could not be judged", "removed": "removed by this change"}
+    new = "" if each.base.exists else " (new)"
     ran = f", {_counted(each.rules_run, 'rule')} ran" if each.rules_run else ""
     day = f", judged on {each.as_of}" if each.as_of else ""
-    return f"### {icon} {plain(each.name)}: {word.get(each.outcome, each.outcome)}{ran}{day}"
+    return f"### {icon} {plain(each.name)}{new}: {word.get(each.outcome, each.outcome)}{ran}{day}"
 
 
 def _words(name: str, text: str) -> Section:
@@ -160,7 +171,7 @@ def _waivers(waivers: Sequence[WaiverState]) -> Section:
 
 def _verticals(each: EnvironmentReview) -> Section:
     ordered = sorted(each.verticals, key=lambda row: (_WORST_FIRST.index(row.severity), row.name))
-    rows = (_vertical(row, fresh=row.before is None and each.base.planned) for row in ordered)
+    rows = (_vertical(row, fresh=row.before is None and each.base.exists and each.base.planned) for row in ordered)
     opening, ruler, *lines = table(("", "vertical", "required", "safe ceiling", "headroom", "bound by"), rows, text_columns=2)
     return Section((opening, ruler), "verticals", 2, tuple(lines))
 
@@ -196,9 +207,11 @@ def _costs(each: EnvironmentReview) -> Iterator[Section]:
     if not each.costs:
         return
     *parts, whole = each.costs
+    kept = each.base.exists and whole.state == "kept"
     unpriced = ", ".join(plain(part.name) for part in parts if part.state != "gone" and part.after is None)
-    about = f"a price is missing for {unpriced}" if unpriced else _difference(whole) if whole.before != whole.after else ""
-    sums = _pair(_money(whole.before), _money(whole.after), known=whole.state == "kept")
+    differs = _difference(whole) if kept and whole.before != whole.after else ""
+    about = f"a price is missing for {unpriced}" if unpriced else differs
+    sums = _pair(_money(whole.before), _money(whole.after), known=kept)
     yield Section((f"**Cost a month**: {sums} {plain(each.currency)}" + (f" ({about})" if about else ""),))
     if changed := [part for part in parts if part.changed]:
         opening, ruler, *lines = table(("part", "before", "after", "difference"), map(_cost, changed))
@@ -223,9 +236,13 @@ def _difference(cost: CostChange) -> str:
     return f"{after - before:+,.{0 if abs(after - before) >= _WHOLE_FROM else 2}f}{share}"
 
 
-def _forecast(state: ForecastState) -> str:
+def _forecast(state: ForecastState, *, known: bool) -> str:
     dates = f"data to {state.data_end} ({_counted(state.age_days, 'day')} old), valid to {state.valid_until}"
-    changed = {True: "**another lock than base's**", False: "base's lock", None: "base's lock is not known"}[state.changed]
+    changed = {
+        True: "**another lock than base's**",
+        False: "base's lock",
+        None: "base's lock is not known" if known else "a new lock",
+    }[state.changed]
     held = ", ".join(f"{plain(each.vertical)} {each.held} of {each.origins}" for each in state.coverage)
     coverage = f"Weeks in which it held: {held}." if held else "It was never compared with what came."
     return f"**Forecast**: {plain(state.kind)}, {dates}; {changed}. {coverage}"

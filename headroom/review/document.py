@@ -125,6 +125,8 @@ class ForecastState(Frozen):
 class BaseState(Frozen):
     """What base could be asked for one environment."""
 
+    exists: bool = True
+    """Whether base has the environment."""
     planned: bool
     deployed: bool
     """Whether base stood in the throwaway backend when the preview was made: only then replacements and deletions show."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from policies.autoscaler import AUTOSCALERS, Target, as_target, target_of
 from policies.changes import Change, Changes
 from policies.edge import SCRIPT
 from policies.evidence import Context, usable
@@ -21,8 +22,13 @@ _EDGE = (
         f"cloudflare:index/{name[0].lower()}{name[1:]}:{name}"
         for name in (
             "DnsRecord",
+            "LoadBalancer",
+            "LoadBalancerPool",
             "Ruleset",
             "WorkersCustomDomain",
+            "ZeroTrustAccessApplication",
+            "ZeroTrustAccessPolicy",
+            "ZeroTrustAccessServiceToken",
             "ZeroTrustTunnelCloudflared",
             "ZeroTrustTunnelCloudflaredConfig",
         )
@@ -38,7 +44,6 @@ _STATEFUL = (
     SCRIPT,
 )
 """What keeps jobs, messages, places of calls, or plans; a script keeps them in its Durable Objects."""
-_HORIZONTAL = ("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", "kubernetes:keda.sh/v1alpha1:ScaledObject")
 _LEAD = timedelta(hours=1)
 """Before a known peak nothing of the edge changes either: who finds a fault needs time to take it back."""
 
@@ -193,18 +198,32 @@ def _stateful_not_replaced(changes: Changes, _stack: Stack, _context: Context) -
 
 
 def _capacity_not_lowered(changes: Changes, stack: Stack, context: Context) -> Iterator[Finding]:
-    for change in changes.touching(DEPLOYMENT, *_HORIZONTAL):
+    before = Stack(tuple(change.before for change in changes.each if change.before is not None))
+    retired = _retired(before, context)
+    for change in changes.touching(DEPLOYMENT, *AUTOSCALERS):
+        if change.operation == "delete" and change.before is not None and _scaled(change.before) in retired:
+            continue
         if change.operation in ("replace", "delete") and (change.type != DEPLOYMENT or _is_live(change)):
             yield Finding(
                 change.name, f"a {change.operation} of it leaves its vertical without it for a while", "update it in place"
             )
-    before = Stack(tuple(change.before for change in changes.each if change.before is not None))
     rolled = [
         change
         for change in changes.touching(DEPLOYMENT)
         if change.operation == "update" and _is_live(change) and _template(change.before) != _template(change.after)
     ]
     yield from each(rolled, lambda change: change.name, lambda change: _holds_meanwhile(change, before, stack, context))
+
+
+def _retired(before: Stack, context: Context) -> set[Target]:
+    """Return the workloads of verticals that the lock no longer knows: no call of theirs is expected any more."""
+    lock = usable(context.lock)
+    told = ((deployment, optional_annotation(deployment, "vertical")) for deployment in before.of_type(DEPLOYMENT))
+    return {as_target(each) for each, vertical in told if vertical is not None and vertical.text() not in lock.verticals}
+
+
+def _scaled(resource: Resource) -> Target:
+    return as_target(resource) if resource.type == DEPLOYMENT else target_of(resource)
 
 
 def _is_live(change: Change) -> bool:

@@ -163,6 +163,20 @@ def test_a_new_image_rolls_without_a_gap(tmp_path: Path) -> None:
     )
 
 
+def test_a_vertical_that_the_lock_no_longer_knows_may_go(tmp_path: Path) -> None:
+    """Its workload and its autoscaler are deleted without a waiver; those of one that is expected are not."""
+    was = passing()
+    for kind, names in (("deployment", ("metadata",)), ("autoscaler", ("metadata", "spec.scaleTargetRef"))):
+        was = change(was, [{"copy": f"healthcare-{kind}", "as": f"travel-{kind}"}])
+        for place in names:
+            was = change(was, [{"at": [f"travel-{kind}", *place.split("."), "name"], "to": "travel"}])
+    was = change(was, [{"at": ["travel-deployment", "metadata", "annotations", "headroom.dev/vertical"], "to": "travel"}])
+    assert said(between(was, passing()), tmp_path) == []
+    gone = change(passing(), [{"drop": "healthcare-autoscaler"}])
+    (found,) = said(between(passing(), gone), tmp_path)
+    assert "a delete of it leaves its vertical without it" in found
+
+
 def test_smaller_pods_and_more_of_them_meet_in_the_middle(tmp_path: Path) -> None:
     """Old: 21 x 72. New: 56 x 27. Both hold the burst; 21 of the smaller ones do not."""
     more = {"at": ["healthcare-autoscaler", "spec", "maxReplicas"], "to": 56}

@@ -142,6 +142,18 @@ UNSEEN = EnvironmentReview(
     violations=REFUSED.violations[1:],
     verticals=REFUSED.verticals[:1],
 )
+NEW = quiet("dev2").model_copy(
+    update={
+        "base": BaseState(exists=False, planned=False, deployed=False),
+        "verticals": (VerticalChange(name="sales", before=None, after=figures(10, 12)),),
+        "costs": (
+            CostChange(name="sales", state="new", before=None, after=42.0),
+            CostChange(name="all", state="kept", before=None, after=42.0),
+        ),
+        "changes": (ResourceChange(operation="create", resource="sales", type="kubernetes:apps/v1:Deployment"),),
+        "forecast": FORECAST.model_copy(update={"changed": None}),
+    }
+)
 REMOVED = EnvironmentReview(name="old", outcome="removed", as_of=None, base=BaseState(planned=False, deployed=False))
 
 
@@ -158,5 +170,11 @@ REVIEWS = {
     "quiet": review(quiet("local"), quiet("dev")),
     "refused": review(quiet("local"), REFUSED),
     "broken": review(quiet("staging-2"), INVALID, FAILED, REMOVED, UNSEEN),
+    "unseen": review(
+        NEW,
+        quiet("prod").model_copy(
+            update={"base": BaseState(planned=True, deployed=False, trouble="stacks/Pulumi.prod.yaml:9: image: unknown key")}
+        ),
+    ),
 }
 """By the name of the golden that its comment is."""

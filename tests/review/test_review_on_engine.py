@@ -47,6 +47,24 @@ def test_what_a_change_of_code_replaces_and_deletes_is_shown_with_what_forces_it
     assert not (repository.root.parent / "home").exists() or not list((repository.root.parent / "home").rglob("*.json"))
 
 
+def test_a_change_that_cures_a_refused_base_is_judged_as_a_change(repository: Repository) -> None:
+    """Base's own gate refuses it, and it is deployed to be compared with all the same: no replacement rides along with a cure."""
+    image = "        pod: {cpu: 1, memory: 4Gi}\n      real-estate"
+    repository.edit("stacks/Pulumi.local.yaml", image, image.replace("\n", "\n        pins: {maximum: 11}\n", 1))
+    repository.commit()
+    repository.edit("stacks/Pulumi.local.yaml", "        pins: {maximum: 11}\n", "")
+    repository.edit("components/bus/render.py", '"serviceName": PEERS', '"serviceName": f"{PEERS}-2"')
+    repository.commit()
+    code, made = repository.review("local")
+    each = made.environments[0]
+    assert (code, each.outcome, each.base.trouble, each.base.deployed) == (1, "refused", None, True)
+    assert {(found.rule, found.resource, found.new) for found in each.violations} == {
+        ("stateful-not-replaced", "bus-servers", True)
+    }
+    assert each.rules_run == len(rule_names())
+    assert {change.resource for change in each.changes if change.operation == "replace"} == {"bus-servers"}
+
+
 def test_a_change_does_not_lower_its_own_bar(repository: Repository) -> None:
     """A burst of 1.0 with floors that allow it, both in one change: base's floors and pack refuse."""
     repository.edit("policies/floors.json", '"minimum_burst": 1.5', '"minimum_burst": 1.0')
