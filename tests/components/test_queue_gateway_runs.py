@@ -225,6 +225,37 @@ def test_without_redis_it_says_so_and_with_it_again_goes_on(gateway: Gateway, se
     until(lambda: gateway.offered(CALL).status in (200, 202), "it takes callbacks again")
 
 
+def test_it_starts_before_redis_and_waits(server: Server, tmp_path: Path) -> None:
+    """It is alive and not ready, says once why, and takes callbacks as soon as Redis answers."""
+    told = settings_of(server, "local")
+    server.process.kill()
+    server.process.wait()
+    early = Gateway(told, tmp_path)
+    early.launch()
+    try:
+        until(lambda: early.asked("/livez").status == 200, "it is alive")
+        assert early.asked("/readyz").status == 503
+        assert "queue_gateway_depth_cap 5" in early.asked("/metrics").body
+        until(lambda: "ECONNREFUSED" in (tmp_path / "gateway.log").read_text(encoding="utf-8"), "it says why")
+        kill_redis(server)
+        until(lambda: early.offered(CALL).status == 202, "it takes callbacks")
+        assert (tmp_path / "gateway.log").read_text(encoding="utf-8").count("ECONNREFUSED") == 1
+    finally:
+        early.kill()
+
+
+def test_a_login_that_redis_refuses_is_said(server: Server, tmp_path: Path) -> None:
+    """The log has Redis' own words, and no password."""
+    stranger = Gateway(settings_of(server, "local"), tmp_path, password="of-another-queue")  # noqa: S106  # of no login
+    stranger.launch()
+    try:
+        until(lambda: "WRONGPASS" in (tmp_path / "gateway.log").read_text(encoding="utf-8"), "it says why")
+        assert stranger.asked("/readyz").status == 503
+        assert "of-another-queue" not in (tmp_path / "gateway.log").read_text(encoding="utf-8")
+    finally:
+        stranger.kill()
+
+
 def test_it_drains_at_the_signal(server: Server, tmp_path: Path) -> None:
     """Asked to drain it is not ready and still takes callbacks; at the signal it answers what it took, and ends with 0."""
     made = Gateway(settings_of(server, "local", settleMilliseconds=100), tmp_path)

@@ -86,6 +86,7 @@ class Gateway:
     folder: Path
     twins: Mapping[str, str] = field(default_factory=dict)
     """Modules that are replaced, by file name, with the sabotaged ones."""
+    password: str = "producer-password"  # noqa: S105  # of these tests
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -103,7 +104,7 @@ class Gateway:
         environment = {
             **os.environ,
             "HEADROOM_SETTINGS": json.dumps(self.settings),
-            "HEADROOM_SECRETS": str(_secrets(self.folder)),
+            "HEADROOM_SECRETS": str(_secrets(self.folder, self.password)),
             "INSTEAD": json.dumps({name: str(HERE / "sabotage" / twin) for name, twin in self.twins.items()}),
         }
         sabotage = ["--import", str(HERE / "sabotage" / "instead.mjs")] if self.twins else []
@@ -248,10 +249,10 @@ def _loaded(server: Server) -> bool:
         return False
 
 
-def _secrets(folder: Path) -> Path:
+def _secrets(folder: Path, password: str) -> Path:
     """Return a folder with the Secrets as they are mounted."""
     made = folder / "secrets"
-    values = {"callbacks-token/tokens": f"{TOKEN}\n", "queue-producer/password": "producer-password"}
+    values = {"callbacks-token/tokens": f"{TOKEN}\n", "queue-producer/password": password}
     if (folder / "ca.crt").exists():
         values["queue-ca/ca.crt"] = (folder / "ca.crt").read_text()
     for file, value in values.items():

@@ -4,10 +4,14 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 /**
  * Returns the gateway's own metrics. `outcome` is what became of a callback: accepted, known, full, invalid, unauthorized or
  * unavailable.
+ *
+ * @param {number} depthCap
  */
-export function ownMetrics() {
+export function ownMetrics(depthCap) {
   const registry = new Registry();
   const registers = [registry];
+  const cap = new Gauge({ name: "queue_gateway_depth_cap", help: "Jobs beyond which the next is refused", registers });
+  cap.set(depthCap);
   return {
     registry,
     callbacks: new Counter({
@@ -22,7 +26,6 @@ export function ownMetrics() {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     }),
-    cap: new Gauge({ name: "queue_gateway_depth_cap", help: "Jobs beyond which the next is refused", registers }),
     oldest: new Gauge({
       name: "voice_queue_oldest_job_seconds",
       help: "Age of the oldest waiting job",
@@ -39,15 +42,17 @@ export function ownMetrics() {
  * known.
  *
  * @param {OwnMetrics} own
- * @param {import("./store.js").Store} store
+ * @param {import("./store.js").Store | undefined} store
  * @param {string} queue
  */
 export async function page(own, store, queue) {
   own.oldest.reset();
   let jobs = "";
   try {
-    own.oldest.set({ queue }, await store.oldestSeconds());
-    jobs = `${await store.metrics()}\n`;
+    if (store) {
+      own.oldest.set({ queue }, await store.oldestSeconds());
+      jobs = `${await store.metrics()}\n`;
+    }
   } catch {
     own.oldest.reset();
   }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import Fastify from "fastify";
 import { tokenCheck } from "./access.js";
 import { callbackSchema } from "./callbacks.js";
-import { ownMetrics, page } from "./metrics.js";
+import { page } from "./metrics.js";
 
 const IDS = { type: "object", properties: { tenant: { type: "string" }, call: { type: "string" } } };
 const PAGE = {
@@ -15,25 +15,14 @@ const PAGE = {
 };
 
 /**
- * Returns both servers, not yet listening, and what they count.
+ * Returns the server that takes callbacks, not yet listening.
  *
- * @param {import("./settings.js").GatewaySettings} settings
- * @param {import("./store.js").Store} store
- * @param {string} tokens
- */
-export function servers(settings, store, tokens) {
-  const own = ownMetrics();
-  own.cap.set(settings.depthCap);
-  return { own, calls: callsServer(settings, store, tokens, own), probes: probesServer(settings, store, own) };
-}
-
-/**
  * @param {import("./settings.js").GatewaySettings} settings
  * @param {import("./store.js").Store} store
  * @param {string} tokens
  * @param {import("./metrics.js").OwnMetrics} own
  */
-function callsServer(settings, store, tokens, own) {
+export function callsServer(settings, store, tokens, own) {
   const allowed = tokenCheck(tokens);
   const later = { "retry-after": String(settings.retryAfterSeconds) };
   const full = { error: "full", retryAfterSeconds: settings.retryAfterSeconds };
@@ -95,11 +84,14 @@ function wrongField(fault) {
 }
 
 /**
+ * Returns the server of probes and metrics, not yet listening. It answers before there is a store: without Redis the pod is alive
+ * and not ready, and is not started again and again.
+ *
  * @param {import("./settings.js").GatewaySettings} settings
- * @param {import("./store.js").Store} store
+ * @param {() => import("./store.js").Store | undefined} opened
  * @param {import("./metrics.js").OwnMetrics} own
  */
-function probesServer(settings, store, own) {
+export function probesServer(settings, opened, own) {
   const server = Fastify({ forceCloseConnections: "idle" });
   let draining = false;
   const alive = async () => ({ status: "alive" });
@@ -107,7 +99,7 @@ function probesServer(settings, store, own) {
   server.get("/healthz", alive);
   server.get("/readyz", async (_request, reply) => {
     if (draining) return reply.code(503).send({ status: "draining" });
-    return (await store.holds()) ? { status: "ready" } : reply.code(503).send({ status: "unavailable" });
+    return (await opened()?.holds()) ? { status: "ready" } : reply.code(503).send({ status: "unavailable" });
   });
   // The kubelet asks before it ends the pod. Callbacks are still taken: who routes them learns of it only now.
   server.get("/drain", async () => {
@@ -117,7 +109,7 @@ function probesServer(settings, store, own) {
   });
   server.get("/metrics", async (_request, reply) => {
     reply.type("text/plain; version=0.0.4; charset=utf-8");
-    return page(own, store, settings.queue);
+    return page(own, opened(), settings.queue);
   });
   return server;
 }

@@ -18,7 +18,7 @@ const PRIORITY_SPAN = 2 ** 32;
 export async function openStore(settings, login) {
   const bounds = { cap: settings.depthCap, answerMilliseconds: settings.answerMilliseconds };
   const client = cappedClient({ ...settings.connection, ...login }, bounds);
-  client.on("error", () => {}); // each command says it
+  saying(client);
   await ready(client);
   const queue = new Queue(settings.queue, { connection: client, defaultJobOptions: settings.defaultJobOptions });
   queue.on("error", () => {});
@@ -121,6 +121,22 @@ async function told(adding, taken) {
     if (word === KNOWN) return "known";
     throw refused;
   }
+}
+
+/**
+ * Writes each kind of error once until Redis answers again: a client that is away tries many times a second.
+ *
+ * @param {import("ioredis").Redis} client
+ */
+function saying(client) {
+  /** @type {Set<string>} */
+  const said = new Set();
+  client.on("error", ({ message }) => {
+    if (said.has(message)) return;
+    said.add(message);
+    process.stderr.write(`${JSON.stringify({ error: message })}\n`);
+  });
+  client.on("ready", () => said.clear());
 }
 
 /** @param {import("ioredis").Redis} client */
