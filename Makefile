@@ -88,6 +88,7 @@ review-picture: setup ## the comment in docs/review.md as a pull request shows i
 	@$(BIN)/python -m headroom.local.comment_picture docs/review.md docs/pictures/review.png
 
 manifests: setup ## every resource of ENVS as a file, below build/review
+	@mkdir -p build/review
 	@for environment in $(ENVS); do $(BIN)/headroom synth $$environment --quiet --out build/review/manifests/$$environment > build/review/$$environment.txt || [ $$? -eq 1 ] || exit 1; done
 
 report: setup ## the report of each of ENVS as a page, below build/review; one that the gate refuses has one too
@@ -133,6 +134,7 @@ lock: setup ## pin the packages anew, with hashes
 	@$(COMPILE) --extra dev pyproject.toml -o requirements/lock.txt
 	@$(COMPILE) --extra warehouse pyproject.toml requirements/warehouse.in -o requirements/warehouse.txt
 	@$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+	@$(COMPILE) requirements/bench.in -o requirements/bench.txt
 
 cluster-up: setup ## etcd, API server, scheduler, controllers and kwok on loopback
 	@$(BIN)/python -m headroom.local.cluster up

@@ -39,8 +39,8 @@ def cell_lock(lock: ForecastLock, shares: Mapping[str, float]) -> ForecastLock:
 def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans: Mapping[str, SoldPlan]) -> Spec:
     """Return the spec of a cell: the verticals with a share of calls, those that hold none, its tenants, and nodes as needed.
 
-    What the environment's bus and gate have no load for in the cell is not in it. The length of calls that the lock measured on
-    the whole is stated here, for the cell's lock measures none.
+    What the environment's bus and gate have no load for in the cell is not in it, nor are public addresses: a cell has machines of
+    its own. The length of calls that the lock measured on the whole is stated here, for the cell's lock measures none.
     """
     verticals: dict[str, LiveVertical | QueueVertical] = {}
     live = {name for name, share in shares.items() if share > 0}
@@ -63,6 +63,8 @@ def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans
     }
     if not any(vertical.kind == "nats" for vertical in verticals.values()):
         changes["bus"] = None
+    if spec.turn is not None:
+        changes["turn"] = spec.turn.model_copy(update={"public_addresses": {}})
     if not plans:
         changes["edge"] = spec.edge.model_copy(update={"admission_gate": None})
     return spec.model_copy(update=changes)
@@ -79,7 +81,7 @@ def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
     for name, vertical in cell.verticals.items():
         if isinstance(vertical, LiveVertical) and vertical.mean_call is not None and "mean_call" not in verticals[name]:
             call = vertical.mean_call
-            verticals[name]["mean_call"] = {"value": f"{call.value:g}s", "basis": call.basis, "source": call.source}
+            verticals[name]["mean_call"] = {"value": _span(call.value), "basis": call.basis, "source": call.source}
         elif isinstance(vertical, QueueVertical) and "gateway" in verticals[name].get("queue", {}):
             verticals[name]["queue"] = _queue(verticals[name]["queue"], vertical)
     kept["verticals"] = verticals
@@ -93,6 +95,8 @@ def cell_document(document: Mapping[str, Any], cell: Spec) -> dict[str, Any]:
     ]
     if "storage" in kept:
         kept["storage"] = {name: document["storage"][name] for name in cell.storage}
+    if "turn" in kept:
+        kept["turn"] = {key: value for key, value in kept["turn"].items() if key != "public_addresses"}
     if cell.bus is None:
         kept.pop("bus", None)
     if cell.edge.admission_gate is None and "edge" in kept:
@@ -137,8 +141,12 @@ def _plan(document: Mapping[str, Any], sold: SoldPlan) -> dict[str, Any]:
 def _with_mean_call(vertical: LiveVertical, forecast: VerticalForecast) -> LiveVertical:
     if forecast.demand is None or vertical.mean_call is not None:
         return vertical
-    measured = Span(value=forecast.demand.holding_seconds.value, basis="measured", source="the whole environment's lock")
-    return vertical.model_copy(update={"mean_call": measured})
+    stated = {"value": _span(forecast.demand.holding_seconds.value), "basis": "measured", "source": "the whole environment's lock"}
+    return vertical.model_copy(update={"mean_call": Span.model_validate(stated)})
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.3f}s"
 
 
 def _part(forecast: VerticalForecast, share: float) -> VerticalForecast:

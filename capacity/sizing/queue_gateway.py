@@ -18,7 +18,7 @@ class QueueGatewaySection(FixedPods):
     serves: tuple[Name, ...] = Field(min_length=1)
     """The live verticals whose callbacks it takes. One with health data needs a queue of its own, which is `phi` too."""
     priorities: dict[Name, Annotated[int, Field(gt=0, le=1000)]] = Field(default_factory=dict)
-    """By plan; 1 is called back first. Callbacks of other plans come after all of these. Each number is asked for at every scrape."""
+    """By plan; 1 is called back first. Callbacks of other plans come after all of these. Every scrape asks for each number."""
     attempts: int = Field(default=5, gt=0)
     """Of a job. After the last one it is a dead letter."""
     backoff: Seconds = 30.0

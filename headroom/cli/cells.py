@@ -23,7 +23,11 @@ def cells(
     environment: Environment,
     *,
     write: Annotated[
-        bool, typer.Option("--write", help="Write spec and lock of every cell: stacks/Pulumi.<ENV>-<CELL>.yaml and its forecast.")
+        bool,
+        typer.Option(
+            "--write",
+            help="Write spec and lock of every cell: stacks/Pulumi.<ENV>-<CELL>.yaml (secrets and target stay), its forecast.",
+        ),
     ] = False,
 ) -> None:
     """Divide an environment into the cells of its spec, so that the loss of any one is survived.
@@ -58,7 +62,10 @@ def _short(fleet: "FleetPlan") -> bool:
 
 
 def written(environment: str, cell: "CellPlan", root: Path | None = None) -> tuple[Path, Path]:
-    """Write a cell's spec and lock, and return their paths in the project; what was in the files before is lost."""
+    """Write a cell's spec and lock, and return their paths in the project.
+
+    What its file has besides the spec stays (its secrets), and so does the spec's `target`: where a cell is deployed is its own.
+    """
     import yaml
 
     from capacity.cells.division import cell_document
@@ -66,11 +73,15 @@ def written(environment: str, cell: "CellPlan", root: Path | None = None) -> tup
     from stacks.reading import ROOT, SPEC_KEY, lock_path, read_spec_document, spec_path
 
     name, project = f"{environment}-{cell.name}", root or ROOT
-    document = {"config": {SPEC_KEY: cell_document(read_spec_document(environment, project), cell.spec)}}
+    spec_file, lock_file = spec_path(name, project), lock_path(name, project)
+    before = yaml.safe_load(spec_file.read_text(encoding="utf-8")) if spec_file.is_file() else {}
+    config = before.get("config", {})
+    target = {key: value for key, value in config.get(SPEC_KEY, {}).items() if key == "target"}
+    spec = cell_document(read_spec_document(environment, project), cell.spec) | target
+    document = before | {"config": config | {SPEC_KEY: spec}}
     head = (
         f"# One cell of {environment}, made by: headroom cells {environment} --write. Change {environment} and make it again.\n"
     )
-    spec_file, lock_file = spec_path(name, project), lock_path(name, project)
     spec_file.write_text(head + yaml.safe_dump(document, sort_keys=False, width=130), encoding="utf-8")
     write_lock(cell.plan.lock.model_copy(update={"environment": name}).sealed(), lock_file)
     return spec_file.relative_to(project), lock_file.relative_to(project)

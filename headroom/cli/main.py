@@ -1,6 +1,5 @@
 """The command's entry point: global options, and one module a command."""
 
-import os
 import sys
 from datetime import date
 from typing import Annotated
@@ -13,7 +12,7 @@ app = typer.Typer(
     name="headroom",
     help="Capacity plans for voice-AI fleets, the stack generated from them, and the gate that refuses "
     "one that cannot carry its burst.",
-    epilog="Exit codes: 0 fine, 1 refused or infeasible, 2 bad input, 3 a tool is missing or failed. "
+    epilog="Exit codes: 0 fine, 1 refused or infeasible, 2 bad input, 3 a tool is missing or failed, 130 interrupted. "
     "Global options may stand before or after the command.",
     no_args_is_help=True,
     add_completion=False,
@@ -37,7 +36,7 @@ def options(
 ) -> None:
     """Keep the global options where every command finds them."""
     try:
-        day = date.fromisoformat(as_of) if as_of else None
+        day = date.fromisoformat(as_of) if as_of is not None else None
     except ValueError:
         print(f"error: --as-of: {as_of!r} is not a day such as 2026-11-02", file=sys.stderr)
         raise typer.Exit(BAD_INPUT) from None
@@ -114,7 +113,3 @@ def main() -> None:
         app(args=hoisted(sys.argv[1:]), prog_name="headroom")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader left (`headroom plan local | head`): nothing more to say, and no traceback at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

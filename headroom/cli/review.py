@@ -94,7 +94,7 @@ def _made(environments: list[str], reference: str, settings: Settings) -> "Revie
     from headroom.local.environment import environment as engine_environment
     from headroom.local.paths import Paths, paths
     from headroom.local.target import Directory
-    from headroom.review.base import checked_out, commit_of
+    from headroom.review.base import checked_out, commit_of, uncommitted
     from headroom.review.collect import Bench, Judged, collect
 
     where = paths()
@@ -115,12 +115,13 @@ def _made(environments: list[str], reference: str, settings: Settings) -> "Revie
         return engine_environment(own, engine, Directory(own.out / "k8s"))
 
     with checked_out(where.root, reference) as base:
-        return collect(
+        made = collect(
             list(dict.fromkeys(environments)),
             base,
             commit_of(where.root, "HEAD"),
             Bench(where.root, judged, throwaway, settings.say),
         )
+    return made.model_copy(update={"uncommitted": uncommitted(where.root)})
 
 
 def _post(text: str, settings: Settings) -> None:

@@ -66,6 +66,7 @@ def destroy(context: typer.Context, environment: Environment, *, cluster: OnClus
         ended = _run("destroy", environment, stage, quiet=settings.quiet)
         if settings.as_json:
             settings.answer({"environment": environment, "outcome": "destroyed", "changes": ended.events.changes})
+        settings.say(f"stacks/Pulumi.{environment}.yaml is its spec: `pulumi stack rm` would delete it without --preserve-config")
     stop(FINE)
 
 
@@ -112,6 +113,8 @@ def pack_config(
         if environment is not None and annotated is None:
             lock, as_of = lock_path(environment), plan_environment(environment, settings.as_of, now).as_of
         elif annotated is not None and environment is None:
+            if not annotated.is_file():
+                raise BadInput([Problem("--annotated", None, "", f"there is no lock {annotated}")])
             lock, as_of = annotated, settings.as_of or now.date()
         else:
             raise BadInput([Problem("pack-config", None, "", "needs an environment, or --annotated LOCK")])

@@ -75,6 +75,11 @@ def commit_of(root: Path, reference: str) -> str:
     return _git(root, "rev-parse", "--verify", f"{reference}^{{commit}}", said=f"{reference!r} is no commit")
 
 
+def uncommitted(root: Path) -> bool:
+    """Return whether files differ from the commit that is checked out, or are unknown to it; raises BadInput."""
+    return bool(_git(root, "status", "--porcelain", said="what is not committed cannot be listed"))
+
+
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """Return environment variables but for those that carry credentials: code that nobody reviewed yet is about to run."""
     return {name: value for name, value in environ.items() if not _SECRETS.search(name)}

@@ -50,7 +50,8 @@ def render_comment(review: Review, limit: int = LIMIT) -> str:
     """
     quiet = [each for each in review.environments if each.quiet]
     loud = sorted((each for each in review.environments if not each.quiet), key=_urgency)
-    compared = f"Compared with {code(review.base[:_HASH_SHOWN])}, at {code(review.head[:_HASH_SHOWN])}."
+    also = ", with changes that are not committed" if review.uncommitted else ""
+    compared = f"Compared with {code(review.base[:_HASH_SHOWN])}, at {code(review.head[:_HASH_SHOWN])}{also}."
     head = [Section((MARKER, f"## {_verdict(review)}")), *_lost_in_all(review), Section((compared,))]
     if quiet:
         names = ", ".join(f"**{plain(each.name)}** ({_counted(each.rules_run, 'rule')})" for each in quiet)

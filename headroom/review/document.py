@@ -172,6 +172,8 @@ class Review(Frozen):
     base: str
     """The commit that it is compared with."""
     head: str
+    uncommitted: bool = False
+    """Whether files differed from that commit: they were judged as they are."""
     environments: tuple[EnvironmentReview, ...] = Field(min_length=1)
 
     @property

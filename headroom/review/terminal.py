@@ -268,7 +268,7 @@ def _show_stack(plan: CapacityPlan, console: Console) -> None:
     dated = [(part.lead.order_by, part.name) for part in plan.sizings if part.lead is not None and part.lead.order_by is not None]
     if dated:
         day, name = min(dated)
-        console.print(f"  the first to be ordered: {name}, by {day}", markup=False)
+        console.print(f"  of these, the first to be ordered: {name}, by {day}", markup=False)
     if assumed := [part.name for part in plan.sizings if part.assumed]:
         console.print(f"  what binds is assumed, not measured: {', '.join(assumed)}", markup=False)
     console.print()

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from headroom.cli.console import errors_as_exit_codes
 from headroom.cli.forecast import refuse_example_data
 from headroom.located import BadInput
 from policies.judge import all_rules
@@ -120,6 +122,8 @@ def test_synth_leaves_other_peoples_files_alone(tmp_path: Path) -> None:
     [
         (("plan", "prd"), "there is no environment 'prd'; there are: dev, local, prod, seed, staging"),
         (("plan", "prod", "--as-of", "soon"), "--as-of: 'soon' is not a day such as 2026-11-02"),
+        (("plan", "prod", "--as-of="), "--as-of: '' is not a day such as 2026-11-02"),
+        (("pack-config", "--annotated", "nowhere.json"), "there is no lock nowhere.json"),
         (("forecast", "local", "--history", "nowhere.csv"), "nowhere.csv"),
         (("forecast", "local", "--history", "calls.txt"), "has the suffix '.txt'"),
         (("plan",), "Missing argument 'ENV'"),
@@ -205,11 +209,31 @@ def test_the_packs_configuration_names_every_rule() -> None:
     assert {block["asOf"] for block in printed.values()} == {"2026-11-02"}
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
-    """`headroom plan prod | head -1` ends quietly."""
-    pipe = f"{sys.executable} -m headroom.cli plan seed --json | head -1"
-    ended = subprocess.run(pipe, shell=True, capture_output=True, text=True, check=False)  # noqa: S602  # the shell's pipe is the point
-    assert ended.stderr == ""
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_reader_that_leaves_is_no_verdict(form: str) -> None:
+    """`headroom plan seed | head -1` ends quietly, as other commands do, and neither accepted nor refused."""
+    pipe = f"{sys.executable} -m headroom.cli plan seed {form} | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_what_cannot_be_written_is_no_verdict() -> None:
+    """A file where a folder must be is bad input; a full disk is a tool that failed."""
+    onto = headroom("synth", "local", "--out", "/dev/null/x")
+    assert (onto.returncode, onto.stdout) == (2, "")
+    assert onto.stderr.startswith("error: /dev/null/x")
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "headroom.cli", "plan", "local"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "error: output: No space left on device\n")
+
+
+def test_a_defect_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """What nobody expected ends with 3 and says where it was; 1 would say that the gate refuses."""
+    with pytest.raises(typer.Exit) as ended, errors_as_exit_codes():
+        raise LookupError("of a test")
+    assert ended.value.exit_code == 3
+    assert "LookupError: of a test\nerror: this is a defect of headroom" in capsys.readouterr().err
 
 
 def test_explain_shows_the_chain_of_the_worked_example() -> None:
