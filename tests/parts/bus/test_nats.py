@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import nats.errors
 import pytest
 from nats.aio.client import Client
-from nats.js.errors import APIError
+from nats.js.errors import APIError, ServiceUnavailableError
 
 from capacity.sizing.bus import BusSection
 from components.bus.config import STREAM
@@ -54,8 +54,8 @@ async def _asked(ask: Callable[[], Awaitable[Answer]]) -> Answer:
     for _ in range(10):
         try:
             return await ask()
-        except nats.errors.TimeoutError:
-            await asyncio.sleep(0.1)
+        except (nats.errors.TimeoutError, ServiceUnavailableError):
+            await asyncio.sleep(0.5)
     return await ask()
 
 
@@ -69,8 +69,8 @@ def test_the_cap_of_a_call_is_exact_and_no_other_call_notices(cluster: Cluster) 
         cap = cluster.bus.cap_per_session
         assert Counter(answers) == {None: cap, SUBJECT_FULL: 1500 - cap}
         assert await _offer(clients[0], "call.two", b"first") is None
-        reading = await clients[1].jetstream().pull_subscribe("call.one", durable="reader")
-        (first,) = await reading.fetch(1, timeout=30)
+        reading = await _asked(lambda: clients[1].jetstream().pull_subscribe("call.one", durable="reader"))
+        (first,) = await _asked(lambda: reading.fetch(1, timeout=10))
         await first.ack_sync(timeout=30)
         while (answer := await _offer(clients[2], "call.one", b"more")) is not None:  # the servers remove it in their own time
             assert answer == SUBJECT_FULL
