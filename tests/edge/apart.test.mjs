@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { shardOf } from "../../components/edge/worker/src/shards.js";
 import { active, allFree, arrive, arriveTogether, eventually, hangUp, pause, reasons } from "./scenarios.mjs";
 import { forThisFile } from "./under_test.mjs";
 
 const { edge, world, caps } = await forThisFile();
 const { cap } = caps.plans.starter;
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 test("of many that open one call at once, one is in and it holds one place", async () => {
   const tenant = await edge.tenant("twice", "starter");
@@ -79,23 +81,70 @@ test("hundreds of calls on one shard are renewed again and again, and not one is
   await allFree(edge, tenant);
 });
 
-test("a vertical is never oversold, however many tenants race for it, and is full but for what shards keep", async () => {
+/** Salon's places on four shards, some of them set aside; no deployed vertical is so large that it needs more shards than one. */
+const [PLACES, RESERVED, GUARANTEED, SHARDS] = [80, 20, 3, 4];
+const sharded = {
+  ...caps,
+  plans: { ...caps.plans, starter: { ...caps.plans.starter, guarantees: { salon: GUARANTEED } } },
+  verticals: { ...caps.verticals, salon: PLACES },
+  pools: { ...caps.pools, salon: { reserved: RESERVED, shards: SHARDS, block: 4 } },
+};
+const lent = async (part) => (await edge.metrics())[`headroom_edge_places_lent{vertical="salon",part="${part}"}`] ?? 0;
+const allReturned = () => eventually("places that are lent", async () => (await lent("shared")) + (await lent("reserved")), (places) => places === 0, 60);
+/** No more is lent than there is; of what all share, everything. */
+const lentWithin = async () => {
+  assert.equal(await lent("shared"), PLACES - RESERVED);
+  assert.ok((await lent("reserved")) <= RESERVED);
+};
+/** Call by call, each on a shard of its own choice. */
+const arriveOn = (tenant, shards, count) =>
+  Promise.all(Array.from({ length: count }, (_, index) => arrive(tenant, "salon", named(tenant, `salon#${shards[index % shards.length]}`))));
+const named = (tenant, shard) => {
+  for (;;) {
+    const name = randomUUID();
+    if (shardOf("salon", SHARDS, tenant.id, name) === shard) return name;
+  }
+};
+
+test("a vertical on several shards is full to its last place and never oversold, and what is guaranteed is found in it", async () => {
+  await allReturned();
+  await edge.putCaps(sharded);
   const tenants = await Promise.all(Array.from({ length: 6 }, () => edge.tenant(`crowd-${randomUUID()}`, "starter")));
-  const { salon: places } = caps.verticals;
-  const shared = places - caps.pools.salon.reserved;
   const found = await Promise.all(tenants.map((tenant) => arriveTogether(tenant, "salon", cap)));
-  const within = found.flatMap((each) => each.within);
-  assert.ok(within.length <= places, `${within.length} are in ${places} places`);
-  assert.ok(within.length <= shared + tenants.length * (caps.plans.starter.guarantees.salon ?? 0));
-  assert.ok(within.length >= 1);
-  const reasons = new Set(found.flatMap((each) => each.refused).map((client) => client.first?.reason));
-  assert.ok(reasons.size > 0 && !reasons.has("plan"), [...reasons].join());
-  await hangUp(found.flatMap((each) => [...each.within, ...each.refused]));
-  await Promise.all(tenants.map((tenant) => allFree(edge, tenant)));
+  const within = found.map((each) => each.within.length);
+  assert.equal(sum(within), PLACES - RESERVED + tenants.length * GUARANTEED, within.join());
+  assert.ok(within.every((calls) => calls >= GUARANTEED), within.join());
+  assert.equal(reasons(found.flatMap((each) => each.refused)), `${tenants.length * cap - sum(within)} pool`);
+  await lentWithin();
+  // Of the reserve two places are left, wherever they are kept.
+  const late = await edge.tenant(`late-${randomUUID()}`, "starter");
+  const last = await arriveTogether(late, "salon", GUARANTEED);
+  assert.equal(last.within.length, RESERVED - tenants.length * GUARANTEED, reasons(last.refused));
+  await hangUp([...found, last].flatMap((each) => [...each.within, ...each.refused]));
+  await Promise.all([...tenants, late].map((tenant) => allFree(edge, tenant)));
   // All that the shards had borrowed is there again for one tenant after another.
   const { within: again, refused } = await arriveTogether(tenants[0], "salon", cap);
   assert.equal(again.length, cap, JSON.stringify(refused[0]?.first));
   await hangUp(again);
+  await allFree(edge, tenants[0]);
+});
+
+test("a hot shard gets what cold ones keep beside, to the last place, and all are renewed", async () => {
+  await allReturned();
+  await edge.putCaps(sharded);
+  const [cold, hot, more] = await Promise.all(["cold", "hot", "more"].map((name) => edge.tenant(`${name}-${randomUUID()}`, "starter")));
+  const few = await arriveOn(cold, [1, 2, 3], 9);
+  assert.equal(few.filter((client) => client.refused).length, 0, reasons(few));
+  // Of each tenant's calls the guaranteed ones hold no shared place.
+  const [first, rest] = [await arriveOn(hot, [0], cap), await arriveOn(more, [0], cap)];
+  const within = [...few, ...first, ...rest].filter((client) => !client.refused);
+  assert.equal(within.length, PLACES - RESERVED + 3 * GUARANTEED, reasons([...first, ...rest]));
+  await pause((edge.settings.leaseSeconds + edge.settings.heartbeatSeconds) * 1000);
+  assert.equal(within.filter((client) => client.code !== 0).length, 0, "calls with a place were ended");
+  await lentWithin();
+  await hangUp([...few, ...first, ...rest]);
+  await Promise.all([cold, hot, more].map((tenant) => allFree(edge, tenant)));
+  await edge.putCaps(caps);
 });
 
 test("calls that start too fast are refused, and a second later as many may start as the plan sells a second", async () => {
@@ -117,8 +166,12 @@ test("a refused caller who wants to be called back is queued, once", async () =>
   const { within, refused } = await arriveTogether(tenant, "salon", cap + 1);
   const [late] = refused;
   assert.ok(late.first.callback, JSON.stringify(late.first));
-  late.socket.send(JSON.stringify({ type: "callback", to: "contact-17" }));
-  const job = await eventually("the queue", () => [...world.jobs.values()].find((each) => each.tenant === "eager"), (found) => found !== undefined, 30);
+  for (const to of ["contact-17", "contact-18"]) late.socket.send(JSON.stringify({ type: "callback", to }));
+  const posted = () => world.posted.filter((each) => each.tenant === "eager");
+  const [job] = await eventually("the queue", posted, (found) => found.length > 0, 30);
   assert.deepEqual(job, { call: late.name, tenant: "eager", vertical: "salon", plan: "starter", reference: "contact-17" });
+  // A second job would come with the next batch, a second later.
+  await pause(3000);
+  assert.equal(posted().length, 1);
   await hangUp([...within, late]);
 });

@@ -1,6 +1,6 @@
 // Exactly as many as the plan has places, under a race, after expiry and across a crash.
 import { test } from "node:test";
-import { abandoned, expiry, race, restart } from "./scenarios.mjs";
+import { abandoned, expiry, interrupted, race, restart } from "./scenarios.mjs";
 import { forThisFile } from "./under_test.mjs";
 
 const rounds = Number(process.env.ROUNDS);
@@ -16,6 +16,8 @@ test(`500 clients race for ${cap} places, ${rounds} times: exactly ${cap} are in
   ]));
 
 test("after a crash every call that had a place comes back to it, and nobody else gets in", () => restart(edge, world, setting));
+
+test("a crash in the middle of a race takes no place from who was told that it is in, and loses none", () => interrupted(edge, world, setting));
 
 test("after an outage longer than a lease the places are free, and calls that had them do not go on", () => expiry(edge, world, setting));
 

@@ -111,6 +111,29 @@ export async function restart(edge, world, { plan, cap, vertical }) {
   await allFree(edge, tenant);
 }
 
+/** workerd is killed while calls race: who was told that it is in has its place still, and the places of all others come free. */
+export async function interrupted(edge, world, { plan, cap, vertical }) {
+  const tenant = await edge.tenant(`interrupted-${randomUUID()}`, plan);
+  const racing = arriveTogether(tenant, vertical, 3 * cap);
+  while (world.live(tenant.id).length < cap / 5) await pause(1);
+  await edge.crash();
+  const { within, refused } = await racing;
+  assert.ok(refused.some((client) => client.first === null), "the race was over before the crash");
+  const others = await arriveTogether(tenant, vertical, cap + 50);
+  const back = await Promise.all(within.map((client) => resume(edge, vertical, client)));
+  const went = back.filter((client) => !client.refused).length;
+  assert.equal(went, within.length, "calls whose places stood did not come back");
+  assert.ok(went + others.within.length <= cap, `${went} came back and ${others.within.length} came in to ${cap} places`);
+  assert.ok(world.peak(tenant.id) <= cap, `${world.peak(tenant.id)} were under way at once`);
+  await hangUp([...back, ...others.within, ...others.refused]);
+  const { leaseSeconds, session } = edge.settings;
+  await allFree(edge, tenant, session.resumeSeconds + leaseSeconds + 5);
+  const again = await arriveTogether(tenant, vertical, cap + 10);
+  assert.equal(again.within.length, cap, reasons(again.refused));
+  await hangUp([...again.within, ...again.refused]);
+  await allFree(edge, tenant);
+}
+
 /** Come back to a call that was cut, by the token that it was given. */
 export async function resume(edge, vertical, client) {
   const back = await edge.resume(vertical, client.first.resume);

@@ -16,11 +16,13 @@ export async function openWorld() {
   const peaks = new Map();
   const heard = [];
   const jobs = new Map();
+  const posted = [];
   const server = createServer(async (request, answer) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     if (request.method !== "POST" || request.url !== "/callbacks") return answer.writeHead(404).end();
     const job = JSON.parse(Buffer.concat(chunks).toString());
+    posted.push(job);
     jobs.set(`${job.tenant}/${job.call}`, job);
     answer.writeHead(202, { "content-type": "application/json" }).end("{}");
   });
@@ -50,6 +52,8 @@ export async function openWorld() {
     url: `http://127.0.0.1:${server.address().port}`,
     heard,
     jobs,
+    /** Every job that came, also one that came before. */
+    posted,
     /** The calls of a tenant that are under way. */
     live: (tenant) => [...(live.get(tenant)?.keys() ?? [])],
     peak: (tenant) => peaks.get(tenant) ?? 0,

@@ -1,6 +1,5 @@
 // Tenants that sign tokens, and clients that call with them.
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { WebSocket } from "ws";
 
@@ -42,7 +41,7 @@ export async function call(url, token, { headers = {}, protocols = [] } = {}) {
   const socket = new WebSocket(at, protocols, { headers: { ...authorization, ...headers }, perMessageDeflate: false });
   const messages = [];
   const waiting = [];
-  const client = { socket, messages, status: 0, body: null, code: 0, reason: "", closed: once(socket, "close") };
+  const client = { socket, messages, status: 0, body: null, code: 0, reason: "", closed: new Promise((resolve) => socket.once("close", resolve)) };
   socket.on("message", (data, binary) => {
     messages.push(binary ? data : parsed(String(data)));
     for (const notice of waiting.splice(0)) notice();

@@ -37,6 +37,14 @@ test("a call has its place however often it asks, with the same fence and the sh
   expect((await gate.status()).active).toBe(1);
 });
 
+test("a token whose call runs on one vertical is good for no other", async () => {
+  const first = await gate.take(ask("a"));
+  expect(await gate.take(ask("a", { vertical: "clinic", shard: "clinic#0" }))).toEqual({ refused: "replayed" });
+  expect(await gate.take(ask("a"))).toEqual(first);
+  await gate.cancel("a", first.fence, "pool");
+  expect(await gate.take(ask("a", { vertical: "clinic", shard: "clinic#0" }))).toMatchObject({ shard: "clinic#0" });
+});
+
 test("fences only grow, also after the object was made anew", async () => {
   const fences = [];
   for (const call of ["a", "b", "c"]) {
@@ -128,6 +136,17 @@ test("a clock that is put back an hour holds no place longer than a lease and fi
   expect(await gate.take(ask("b", { cap: 1 }))).toHaveProperty("fence");
 });
 
+test("a clock that is put back does not keep an empty bucket dry until it is there again", async () => {
+  const take = (call) => gate.take(ask(call, { cap: 100, starts: { perSecond: 1, burst: 1 } }));
+  await take("a");
+  later(-3600);
+  expect(await take("b")).toEqual({ refused: "starts" });
+  later(0.5);
+  expect(await take("b")).toEqual({ refused: "starts" });
+  later(0.5);
+  expect(await take("b")).toHaveProperty("fence");
+});
+
 test("a clock that is put forward ends leases: too few calls, never too many", async () => {
   const { fence } = await gate.take(ask("a", { cap: 1 }));
   later(3600);
@@ -150,6 +169,12 @@ test("what a call reports is added once, whoever brings it and however often", a
   await gate.count({ queued: 1 });
   await gate.count({ queued: -5, seconds: Number.NaN });
   expect((await gate.status()).counts).toEqual({ admitted: 1, queued: 1, seconds: 30, "tokens:input": 150, "tokens:output": 7 });
+});
+
+test("a report that is smaller than one before, or no number, has nothing counted again", async () => {
+  for (const seconds of [0, 100, 40, Number.NaN, -5, 100, 120]) await gate.report("a", { seconds });
+  await gate.report("b", { turns: 0 });
+  expect((await gate.status()).counts).toEqual({ seconds: 120, turns: 0 });
 });
 
 test("no tenant's calls count for another", async () => {

@@ -14,7 +14,8 @@ test("counters, labels and histograms are written as Prometheus reads them; what
     first_token_count: 4,
     unheard_of: 1,
   };
-  const text = exposition([{ tenant: 'a"b\\c\nd', active: 3, counts }], [{ vertical: "salon", part: "shared", lent: 9, used: 7 }]);
+  const parts = [{ vertical: "salon", part: "shared", lent: 9, used: 7 }];
+  const text = exposition([{ tenant: 'a"b\\c\nd', active: 3, counts }], parts, [{ tenant: "silent" }, { vertical: "clinic" }]);
   expect(text.split("\n").filter((line) => !line.startsWith("#"))).toEqual([
     'headroom_edge_active_calls{tenant="a\\"b\\\\c\\nd"} 3',
     'headroom_edge_admitted_total{tenant="a\\"b\\\\c\\nd"} 5',
@@ -27,9 +28,11 @@ test("counters, labels and histograms are written as Prometheus reads them; what
     'headroom_edge_first_token_seconds_count{tenant="a\\"b\\\\c\\nd"} 4',
     'headroom_edge_places_lent{vertical="salon",part="shared"} 9',
     'headroom_edge_places_used{vertical="salon",part="shared"} 7',
+    'headroom_edge_unanswered{tenant="silent"} 1',
+    'headroom_edge_unanswered{vertical="clinic"} 1',
     "",
   ]);
   expect(text).toContain("# TYPE headroom_edge_first_token_seconds histogram");
 });
 
-test("without tenants there is nothing to say", () => expect(exposition([], [])).toBe(""));
+test("without tenants there is nothing to say", () => expect(exposition([], [], [])).toBe(""));

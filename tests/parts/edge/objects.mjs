@@ -14,13 +14,17 @@ export class TenantGate extends Gate {
 export class Pool extends RealPool {
   /** Whether it answers nobody. */
   gone = false;
+  /** The shard that its answers come late to, for as long as it is named. @type {string | null} */
+  late = null;
 
   constructor(ctx, bound) {
     super(ctx, { ...bound, SETTINGS });
   }
 
-  lend(ask) {
-    return this.#here(() => super.lend(ask));
+  async lend(ask) {
+    const loan = await this.#here(() => super.lend(ask));
+    while (this.late === ask.shard) await new Promise((resolve) => setTimeout(resolve, 5));
+    return loan;
   }
 
   recall(part) {

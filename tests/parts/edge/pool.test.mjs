@@ -23,6 +23,8 @@ const held = async (shards) => {
   return all.reduce((sum, status) => sum + status.held, 0);
 };
 const lent = async () => (await object(vertical).status()).parts;
+/** Have the ledger's answers come late to a shard; null: to none. */
+const late = (name) => runInDurableObject(object(vertical), (instance) => void (instance.late = name));
 /** Have an object answer no other. */
 const gone = (stub) => runInDurableObject(stub, (instance) => void (instance.gone = true));
 /** Wait until what is done in the background is done. */
@@ -122,6 +124,62 @@ test("a call is not renewed when the ledger does not answer and the loan would e
     .renew("a", fence, 45)
     .catch((error) => error.message);
   expect(answer).toBe("gone");
+});
+
+test("a shard counts no calls of another vertical, and its own go on", async () => {
+  const { fence } = await take(0, "a");
+  await settled();
+  const before = await lent();
+  const answer = await shard(0)
+    .take({ ...ask(0, "a"), vertical: `${vertical}-other` })
+    .catch((error) => error.message);
+  expect(answer).toBe(`${vertical}#0 counts no calls of ${vertical}-other`);
+  await runDurableObjectAlarm(shard(0));
+  await settled();
+  expect((await object(`${vertical}-other`).status()).parts).toEqual({});
+  expect(await shard(0).renew("a", fence, 45)).toBe(true);
+  expect(await lent()).toEqual(before);
+});
+
+test("a shard does not count on a loan that it was asked to give back before it heard of it", async () => {
+  await late(`${vertical}#0`);
+  const waits = take(0, "first", { shared: 3 });
+  await settled();
+  expect((await lent()).shared.lent).toBe(3);
+  expect(taken(await Promise.all(["a", "b", "c"].map((call) => take(1, call, { shared: 3 }))))).toBe(3);
+  await late(null);
+  expect(await waits).toEqual({ refused: "pool" });
+  expect(await held(2)).toBe(3);
+});
+
+test("a shard counts no longer on what it gives up, also while the ledger's answer is on its way", async () => {
+  const places = { shared: 10, block: 9 };
+  const { fence } = await take(0, "first", places);
+  await settled();
+  await shard(0).release("first", fence);
+  await late(`${vertical}#0`);
+  later(15);
+  await runDurableObjectAlarm(shard(0));
+  await settled();
+  const early = Promise.all(Array.from({ length: 10 }, (_, call) => take(0, `early-${call}`, places)));
+  await settled();
+  expect(taken(await Promise.all(Array.from({ length: 10 }, (_, call) => take(1, `call-${call}`, places))))).toBe(10);
+  await late(null);
+  expect(taken(await early)).toBe(0);
+  expect(await held(2)).toBe(10);
+});
+
+test("the ledger heeds no message that a newer one overtook", async () => {
+  const { fence } = await take(0, "first", { shared: 3, block: 9 });
+  await settled();
+  const { order } = await runInDurableObject(shard(0), ({ funds }) => funds.of("shared"));
+  expect(taken(await Promise.all(["a", "b"].map((call) => take(1, call, { shared: 3, block: 9 }))))).toBe(2);
+  await shard(0).release("first", fence);
+  await settled();
+  const before = await lent();
+  const overtaken = { shard: `${vertical}#0`, part: "shared", holds: 1, used: 1, need: 1, block: 9, order, limit: 3, seconds: 120 };
+  expect(await object(vertical).lend(overtaken)).toBeNull();
+  expect(await lent()).toEqual(before);
 });
 
 test("what is lent and held outlives the objects' memory", async () => {

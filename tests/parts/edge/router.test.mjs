@@ -1,6 +1,6 @@
 // The router in workerd: its own gates, pools and KV, with sessions that only say what they were told.
 import { env } from "cloudflare:workers";
-import { createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
+import { createExecutionContext, reset, runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -83,14 +83,14 @@ const send = async (path, headers = {}, init = {}) => {
 };
 const call = async (vertical = "salon", id = crypto.randomUUID(), headers = {}) =>
   send(`/calls/${vertical}`, { Upgrade: "websocket", Authorization: `Bearer ${await token(id)}`, ...headers });
-/** What a refused socket says, what it says to an answer, and how it closes. */
-const heard = async (answer, reply) => {
+/** What a refused socket says, what it says to answers, and how it closes. */
+const heard = async (answer, ...replies) => {
   const socket = answer.webSocket;
   const messages = [];
   const closed = new Promise((resolve) => socket.addEventListener("close", ({ code }) => resolve(code)));
   socket.addEventListener("message", ({ data }) => messages.push(JSON.parse(data)));
   socket.accept();
-  if (reply !== undefined) socket.send(reply);
+  for (const reply of replies) socket.send(reply);
   return { code: await closed, messages };
 };
 const counts = async (name = tenant) => (await env.TENANT_GATE.get(env.TENANT_GATE.idFromName(name)).status()).counts;
@@ -134,7 +134,8 @@ test("a full plan refuses politely, in the caller's language, and the offer of a
   for (let each = 0; each < 3; each += 1) await call();
   const id = crypto.randomUUID();
   const refusal = await call("salon", id, { "Accept-Language": "es-MX, en;q=0.5" });
-  const { code, messages } = await heard(refusal, JSON.stringify({ type: "callback", to: "+15551234567" }));
+  const [reply, another] = ["+15551234567", "+15557654321"].map((to) => JSON.stringify({ type: "callback", to }));
+  const { code, messages } = await heard(refusal, reply, another);
   expect(code).toBe(1013);
   expect(messages).toEqual([
     {
@@ -191,6 +192,18 @@ test("a token that was used is refused as one", async () => {
   await gate.release("call-1", 1);
   const answer = await call("salon", "call-1");
   expect([answer.status, await answer.json()]).toEqual([401, { error: "replayed" }]);
+});
+
+test("a token whose call runs is good for no other vertical, and holds one place of one pool", async () => {
+  expect((await call("salon", "call-1")).status).toBe(101);
+  const answer = await call("clinic", "call-1");
+  expect([answer.status, await answer.json()]).toEqual([401, { error: "replayed" }]);
+  expect(bound.asked).toHaveLength(1);
+  const { "headroom-shard": shard } = bound.asked[0].headers;
+  const counting = env.POOL.get(env.POOL.idFromName(shard));
+  expect((await runInDurableObject(counting, ({ funds }) => funds.self())).vertical).toBe("salon");
+  expect((await env.POOL.get(env.POOL.idFromName("clinic")).status()).parts).toEqual({});
+  expect(await counts()).toEqual({ admitted: 1, "refused:replayed": 1 });
 });
 
 test("without an upgrade it says whether there is room, and if not when to ask again", async () => {
@@ -251,6 +264,44 @@ test("nothing that is sent as a path, a token or a header admits anybody or is a
     { numRuns: 150 },
   );
   expect(bound.asked).toEqual([]);
+});
+
+test("a callback that is queued is told so, though nobody counts it", async () => {
+  for (let each = 0; each < 3; each += 1) await call();
+  const refusal = await call();
+  const gates = env.TENANT_GATE;
+  bound.TENANT_GATE = { idFromName: (name) => name, get: () => ({ count: async () => Promise.reject(new Error("overloaded")) }) };
+  const { messages } = await heard(refusal, JSON.stringify({ type: "callback", to: "contact-17" }));
+  bound.TENANT_GATE = gates;
+  expect(messages[1]).toEqual({ type: "queued" });
+  expect(bound.queued).toHaveLength(1);
+});
+
+test("a gate or a ledger that does not answer hides no other: a series says that it is missing", async () => {
+  await call();
+  await env.PLANS.put("tenant:silent", JSON.stringify({ plan: "starter", keys: {} }));
+  const silent = (objects, name) => ({
+    idFromName: (of) => of,
+    get: (of) => (of === name ? { status: async () => Promise.reject(new Error("overloaded")) } : objects.get(objects.idFromName(of))),
+  });
+  Object.assign(bound, { TENANT_GATE: silent(env.TENANT_GATE, "silent"), POOL: silent(env.POOL, "clinic") });
+  const answer = await send("/metrics", { Authorization: "Bearer metrics-token" });
+  const lines = (await answer.text()).split("\n");
+  expect(lines).toContain(`headroom_edge_active_calls{tenant="${tenant}"} 1`);
+  expect(lines.filter((line) => line.startsWith("headroom_edge_unanswered"))).toEqual([
+    'headroom_edge_unanswered{tenant="silent"} 1',
+    'headroom_edge_unanswered{vertical="clinic"} 1',
+  ]);
+  expect(lines.some((line) => line.startsWith("headroom_edge_places_lent{vertical=\"salon\""))).toBe(true);
+  expect(lines.some((line) => line.includes("silent") && !line.startsWith("headroom_edge_unanswered"))).toBe(false);
+});
+
+test("a token that was set empty opens nothing", async () => {
+  bound.METRICS_TOKEN = "";
+  for (const path of ["/metrics", "/admin/tenants"]) {
+    expect((await send(path)).status).toBe(401);
+    expect((await send(path, { Authorization: "Bearer " })).status).toBe(401);
+  }
 });
 
 test("people of the house see all with the token, and nobody else sees anything", async () => {

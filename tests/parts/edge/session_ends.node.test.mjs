@@ -166,6 +166,17 @@ test("a service that is lost ends the call: nobody else knows where it was", asy
   expect(await client.closed()).toBe(1012);
 });
 
+for (const [fault, bytes] of Object.entries({ "reserved bits": [0xf1, 1, 0x61], "a continuation of nothing": [0x80, 1, 0x61] })) {
+  test(`a service that breaks the protocol (${fault}) ends the call, as one that is lost`, async () => {
+    const client = await begun("salon");
+    await until(() => client.frames.includes("hello"));
+    service.connections[0].socket._socket.write(Buffer.from(bytes));
+    expect(await client.closed()).toBe(1012);
+    await client.released();
+    await until(() => service.connections[0].closed !== null);
+  });
+}
+
 test("a service that nobody reaches begins no call", async () => {
   const away = await startWorld({ salon: { upstream: "http://127.0.0.1:1/" } });
   expect((await away.call("salon", "call")).status).toBe(502);

@@ -213,9 +213,10 @@ test("an item is told as what was said in it; the assistant's sound and the unhe
   const assistant = { id: "i", type: "message", role: "assistant", status: "completed", content: [{ type: "output_audio", transcript: "hi" }] };
   expect(retold(assistant, "AAAA").content).toEqual([{ type: "output_text", text: "hi" }]);
   expect(retold({ ...assistant, status: "in_progress" }, null)).toBeNull();
-  expect(retold({ id: "f", type: "function_call", status: "completed", call_id: "c", name: "n", arguments: "{}" }, null)).toEqual({
-    id: "f", type: "function_call", call_id: "c", name: "n", arguments: "{}",
-  });
+  const call = { id: "f", type: "function_call", call_id: "c", name: "n", arguments: "{}" };
+  expect(retold({ ...call, status: "completed" }, null)).toEqual(call);
+  expect(retold(call, null)).toEqual(call);
+  for (const status of ["in_progress", "incomplete"]) expect(retold({ ...call, status, arguments: '{"da' }, null)).toBeNull();
 });
 
 test("a resume token is good for itself alone", async () => {

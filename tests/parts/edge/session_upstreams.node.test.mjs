@@ -181,6 +181,33 @@ test("what was said and then cut short by the caller is forgotten by the next se
   client.socket.close(1000);
 });
 
+test("a session that breaks the protocol is replaced as one that is lost", async () => {
+  const client = await begun("steady");
+  await client.speak(words(1, 3));
+  await client.next("response.done");
+  model.sessions[0].socket._socket.write(Buffer.from([0xf1, 1, 0x61]));
+  expect(await client.next("headroom.reopened")).toMatchObject({ reason: "lost" });
+  await client.speak(words(4, 6));
+  await client.next("response.done", 2);
+  client.socket.close(1000);
+});
+
+for (const type of ["conversation.item.create", "session.update", "response.create", "input_audio_buffer.commit", "response.cancel"]) {
+  test(`a client that sends too much of ${type} while the model is away is let go`, async () => {
+    const client = await begun("steady");
+    await client.speak([0]);
+    model.conditions = { ...model.conditions, refuse: 503 };
+    model.sessions[0].drop();
+    await sleep(50);
+    const body = "x".repeat(90_000);
+    for (let sent = 0; sent < 12; sent += 1) {
+      client.send({ type, body, item: { type: "message", role: "user", content: [{ type: "input_text", text: "more" }] } });
+    }
+    expect(await client.closed()).toBe(1008);
+    expect(client.reason).toBe("too much was sent while the model was away");
+  });
+}
+
 test("a model that is gone for good ends the call after the time that it may take", async () => {
   const hasty = await startWorld(verticals, { session: { openSeconds: 4 } });
   const client = await begun("steady", hasty);

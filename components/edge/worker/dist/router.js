@@ -122,7 +122,7 @@ var FAMILIES = {
   first_audio: { name: "first_audio_seconds", type: "histogram", help: "From the end of a caller's words to the first sound." }
 };
 var PREFIX = "headroom_edge_";
-function exposition(tenants2, parts) {
+function exposition(tenants2, parts, silent) {
   return [
     ...family("active_calls", "gauge", "Calls that hold a place of their plan.", tenants2.map(({ tenant, active }) => sample("", { tenant }, active))),
     ...Object.entries(FAMILIES).flatMap(([key, known]) => {
@@ -131,6 +131,7 @@ function exposition(tenants2, parts) {
     }),
     ...family("places_lent", "gauge", "Places of a vertical that its shards have.", parts.map(({ vertical, part, lent }) => sample("", { vertical, part }, lent))),
     ...family("places_used", "gauge", "Of these, places that calls held when the shard said so last.", parts.map(({ vertical, part, used }) => sample("", { vertical, part }, used))),
+    ...family("unanswered", "gauge", "A tenant's gate, or a vertical's ledger, that did not answer: nothing else is said of it.", silent.map((labels) => sample("", labels, 1))),
     ""
   ].join("\n");
 }
@@ -891,7 +892,7 @@ async function same(given, known) {
 var TENANT = "tenant:";
 async function admin(request, env) {
   const shown = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? "";
-  if (!await same(shown, env.METRICS_TOKEN)) return Response.json({ error: "unauthorized" }, { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+  if (shown === "" || !await same(shown, env.METRICS_TOKEN)) return Response.json({ error: "unauthorized" }, { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
   if (request.method !== "GET") return Response.json({ error: "method" }, { status: 405, headers: { Allow: "GET" } });
   const url = new URL(request.url);
   const [, root, kind, name, ...rest] = url.pathname.split("/");
@@ -910,11 +911,13 @@ async function metrics(only, env) {
   const names = only === null ? await tenants(env) : [only];
   const verticals = only === null ? Object.keys(env.SETTINGS.verticals) : [];
   const [ofTenants, ofVerticals] = await Promise.all([
-    Promise.all(names.map(async (tenant) => ({ tenant, ...await gateOf(tenant, env).status() }))),
-    Promise.all(verticals.map(async (vertical) => ({ vertical, ...await poolOf(vertical, env).status() })))
+    Promise.all(names.map(async (tenant) => ({ of: { tenant }, status: await answered(gateOf(tenant, env).status()) }))),
+    Promise.all(verticals.map(async (vertical) => ({ of: { vertical }, status: await answered(poolOf(vertical, env).status()) })))
   ]);
-  const parts = ofVerticals.flatMap(({ vertical, parts: each }) => Object.entries(each).map(([part, places]) => ({ vertical, part, ...places })));
-  return new Response(exposition(ofTenants, parts), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+  const known = ofTenants.flatMap(({ of, status }) => status === null ? [] : [{ ...of, ...status }]);
+  const parts = ofVerticals.flatMap(({ of, status }) => Object.entries(status?.parts ?? {}).map(([part, places]) => ({ ...of, part, ...places })));
+  const silent = [...ofTenants, ...ofVerticals].flatMap(({ of, status }) => status === null ? [of] : []);
+  return new Response(exposition(known, parts, silent), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 async function tenants(env) {
   const names = [];
@@ -1164,7 +1167,7 @@ function refused(reason, caller, vertical, request, env) {
   const offered = Object.hasOwn(callbacks.upstreams, vertical);
   const queue = async (reference) => {
     await env.CALLBACKS.send({ call: caller.call, tenant: caller.tenant, vertical, plan: caller.plan, reference });
-    await gateOf(caller.tenant, env).count({ queued: 1 });
+    await answered(gateOf(caller.tenant, env).count({ queued: 1 }));
   };
   return refusedSocket(reason, request.headers, env.SETTINGS, offered ? queue : null, verticals[vertical]?.healthData === true);
 }

@@ -20,7 +20,7 @@ var Counters = class {
   /** @param {Record<string, number>} counts what is not a finite number of 0 or more is left out */
   add(counts) {
     for (const [name, value] of Object.entries(counts)) {
-      if (!(Number.isFinite(value) && value >= 0)) continue;
+      if (!countable(value)) continue;
       this.sql.exec("INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", name, value);
     }
   }
@@ -46,6 +46,9 @@ var Counters = class {
     return Object.fromEntries(rows.map(({ name, value }) => [String(name), Number(value)]));
   }
 };
+function countable(value) {
+  return Number.isFinite(value) && value >= 0;
+}
 
 // components/edge/worker/src/leases.js
 var Leases = class {
@@ -165,7 +168,8 @@ var TenantGate = class extends DurableObject {
     sql.exec("CREATE TABLE IF NOT EXISTS bucket (tokens REAL NOT NULL, at INTEGER NOT NULL)");
   }
   /**
-   * A place of the plan for the call, or why there is none. A call that holds one has it already, with the same fence.
+   * A place of the plan for the call, or why there is none. A call that holds one has it already, with the same fence; its token is
+   * good for no other vertical.
    *
    * @param {GateAsk} ask
    * @returns {Promise<Taken | { refused: GateRefusal }>}
@@ -188,14 +192,15 @@ var TenantGate = class extends DurableObject {
     this.#sweep(now);
     const running = this.leases.find(call, now);
     if (running !== null) {
-      const { reserved: was, shard: first } = note(running);
+      const { reserved: was, shard: first, vertical: began } = note(running);
+      if (began !== vertical) return { refused: "replayed" };
       return { fence: running.fence, reserved: was, shard: first };
     }
     if (this.#hasEnded(call, now)) return { refused: "replayed" };
     if (this.leases.held(now) >= cap) return { refused: "plan" };
     if (!this.#start(starts, now)) return { refused: "starts" };
     const reserved = this.leases.held(now, vertical) < guaranteed;
-    const kept = JSON.stringify({ reserved, shard, until });
+    const kept = JSON.stringify({ reserved, shard, vertical, until });
     const fence = this.leases.insert({ call, expires: now + seconds * 1e3, kind: reserved ? vertical : "", note: kept });
     this.ctx.storage.sql.exec("DELETE FROM reported WHERE call = ?", call);
     this.counters.add({ admitted: 1 });
@@ -241,7 +246,7 @@ var TenantGate = class extends DurableObject {
   }
   /**
    * What a call has used since its beginning, by the names that metrics.js knows. Only what is new is added, so that a report
-   * that is repeated adds nothing.
+   * that is repeated, or is smaller than one before, adds nothing.
    *
    * @param {string} call
    * @param {Record<string, number>} totals
@@ -251,9 +256,9 @@ var TenantGate = class extends DurableObject {
     const { sql } = this.ctx.storage;
     const [row] = sql.exec("SELECT totals FROM reported WHERE call = ?", call);
     const before = row === void 0 ? {} : JSON.parse(String(row.totals));
-    const grown = Object.entries(totals).filter(([name, value]) => value !== before[name]);
+    const grown = Object.entries(totals).filter(([name, value]) => countable(value) && value > (before[name] ?? -1));
     this.counters.add(Object.fromEntries(grown.map(([name, value]) => [name, value - (before[name] ?? 0)])));
-    sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...totals }), Date.now());
+    sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...Object.fromEntries(grown) }), Date.now());
   }
   /**
    * Count what happened once, by the names that metrics.js knows.
@@ -306,10 +311,12 @@ var TenantGate = class extends DurableObject {
     const [row] = sql.exec("SELECT tokens, at FROM bucket");
     const before = row === void 0 ? { tokens: starts.burst, at: now } : { tokens: Number(row.tokens), at: Number(row.at) };
     const tokens = filled(before, starts, now);
-    if (tokens < 1) return false;
-    sql.exec("DELETE FROM bucket");
-    sql.exec("INSERT INTO bucket VALUES (?, ?)", tokens - 1, now);
-    return true;
+    const started = tokens >= 1;
+    if (started || before.at > now) {
+      sql.exec("DELETE FROM bucket");
+      sql.exec("INSERT INTO bucket VALUES (?, ?)", started ? tokens - 1 : tokens, now);
+    }
+    return started;
   }
 };
 function note(lease2) {
@@ -318,6 +325,11 @@ function note(lease2) {
 
 // components/edge/worker/src/pool.js
 import { DurableObject as DurableObject2 } from "cloudflare:workers";
+
+// components/edge/worker/src/shards.js
+function verticalOf(shard) {
+  return shard.slice(0, shard.lastIndexOf("#"));
+}
 
 // components/edge/worker/src/funds.js
 var Funds = class {
@@ -330,11 +342,13 @@ var Funds = class {
       (one INTEGER PRIMARY KEY CHECK (one = 1), vertical TEXT NOT NULL, shard TEXT NOT NULL, places TEXT NOT NULL)`);
   }
   /**
-   * Who this shard is, and what its vertical has: as the last call that came said it.
+   * Who this shard is, and what its vertical has: as the last call that came said it. Throws where the call is of another vertical: the
+   * shard would borrow from the wrong ledger for all its calls.
    *
    * @param {{ vertical: string, shard: string, places: VerticalPlaces }} self
    */
   know({ vertical, shard, places }) {
+    if (verticalOf(shard) !== vertical) throw new Error(`${shard} counts no calls of ${vertical}`);
     const text2 = JSON.stringify(places);
     const known = this.sql.exec("SELECT 1 FROM self WHERE vertical = ? AND shard = ? AND places = ?", vertical, shard, text2).toArray();
     if (known.length === 0) this.sql.exec("INSERT OR REPLACE INTO self VALUES (1, ?, ?, ?)", vertical, shard, text2);
@@ -1110,11 +1124,12 @@ function contentOf(item) {
   return Array.isArray(item.content) ? item.content.map((part) => object(part) ?? {}) : [];
 }
 function retold(item, audio) {
-  const { id, type, role } = item;
+  const { id, type, role, status } = item;
+  if (type === "function_call" && (status === "in_progress" || status === "incomplete")) return null;
   if (type === "function_call") return { id, type, call_id: item.call_id, name: item.name, arguments: item.arguments };
   if (type === "function_call_output") return { id, type, call_id: item.call_id, output: item.output };
   if (type !== "message") return null;
-  if (role === "assistant" && item.status === "in_progress") return null;
+  if (role === "assistant" && status === "in_progress") return null;
   const said = role === "assistant" ? "output_text" : "input_text";
   const content = contentOf(item).flatMap((part) => {
     if (part.type === "input_image") return [part];
@@ -1493,6 +1508,8 @@ var Realtime = class {
   #next = null;
   /** What the client sends while no upstream is there, and that nothing else keeps. @type {string[]} */
   #waiting = [];
+  /** How much the client has sent since no upstream is there, sound apart. */
+  #sentAway = 0;
   /** Items that the current upstream was told of by us: its word of them is none for the client. @type {Set<string>} */
   #told = /* @__PURE__ */ new Set();
   /** Updates of the session that are ours. */
@@ -1539,7 +1556,7 @@ var Realtime = class {
     const kept = this.conversation.fromClient(event);
     const sent = JSON.stringify(event);
     if (this.#current !== null) this.#send(sent);
-    else if (!kept) this.#wait(sent);
+    else this.#wait(sent, kept);
   }
   close() {
     this.#over = true;
@@ -1554,12 +1571,14 @@ var Realtime = class {
     this.conversation.append(frame);
     if (this.#current !== null) this.#audio.add(frame);
   }
-  /** @param {string} event */
-  #wait(event) {
-    this.#waiting.push(event);
-    if (this.#waiting.reduce((total, { length }) => total + length, 0) > this.settings.backlogBytes) {
-      this.host.end(REFUSED, "too much was sent while the model was away");
-    }
+  /**
+   * @param {string} event
+   * @param {boolean} kept by the conversation
+   */
+  #wait(event, kept) {
+    if (!kept) this.#waiting.push(event);
+    this.#sentAway += event.length;
+    if (this.#sentAway > this.settings.backlogBytes) this.host.end(REFUSED, "too much was sent while the model was away");
   }
   /** @param {string} event */
   #send(event) {
@@ -1633,10 +1652,12 @@ var Realtime = class {
         else if (event.type === "session.created" && Object.keys(session).length === 0) settle(true);
         else if (event.type === "session.created") socket.send(JSON.stringify({ type: "session.update", session }));
       });
-      socket.addEventListener("close", () => {
+      const gone = () => {
         settle(false);
         this.#gone(socket);
-      });
+      };
+      socket.addEventListener("close", gone);
+      socket.addEventListener("error", gone);
     });
     if (ready && !this.#over) return { socket, configured, events };
     closed(socket, NORMAL, "not needed");
@@ -1659,6 +1680,7 @@ var Realtime = class {
     this.#told = new Set(events.filter(({ event_id }) => event_id === void 0).map(({ item }) => String(object(item)?.id)));
     for (const event of [...events.map((event2) => JSON.stringify(event2)), ...this.#waiting]) socket.send(event);
     this.#waiting = [];
+    this.#sentAway = 0;
     if (old !== null) closed(old, NORMAL, "another session takes over");
     clearTimeout(this.#ageing);
     this.#ageing = setTimeout(() => this.#prepare(), this.vertical.reopenSeconds * 1e3);
@@ -1792,6 +1814,7 @@ var Service = class {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => this.#fromUpstream(data));
     socket.addEventListener("close", ({ code, reason }) => this.#gone(code, reason));
+    socket.addEventListener("error", () => this.#gone(BROKEN, "the vertical broke off"));
     return true;
   }
   /** @param {string | ArrayBuffer} frame */

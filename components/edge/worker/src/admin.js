@@ -1,5 +1,5 @@
 /** What people of the house and their Prometheus may see: behind Access, and behind a token besides. */
-import { gateOf, poolOf } from "./admission.js";
+import { answered, gateOf, poolOf } from "./admission.js";
 import { exposition } from "./metrics.js";
 import { same } from "./tokens.js";
 
@@ -13,7 +13,7 @@ const TENANT = "tenant:";
  */
 export async function admin(request, env) {
   const shown = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? "";
-  if (!(await same(shown, env.METRICS_TOKEN))) return Response.json({ error: "unauthorized" }, { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+  if (shown === "" || !(await same(shown, env.METRICS_TOKEN))) return Response.json({ error: "unauthorized" }, { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
   if (request.method !== "GET") return Response.json({ error: "method" }, { status: 405, headers: { Allow: "GET" } });
   const url = new URL(request.url);
   const [, root, kind, name, ...rest] = url.pathname.split("/");
@@ -37,11 +37,14 @@ async function metrics(only, env) {
   const names = only === null ? await tenants(env) : [only];
   const verticals = only === null ? Object.keys(env.SETTINGS.verticals) : [];
   const [ofTenants, ofVerticals] = await Promise.all([
-    Promise.all(names.map(async (tenant) => ({ tenant, ...(await gateOf(tenant, env).status()) }))),
-    Promise.all(verticals.map(async (vertical) => ({ vertical, ...(await poolOf(vertical, env).status()) }))),
+    Promise.all(names.map(async (tenant) => ({ of: { tenant }, status: await answered(gateOf(tenant, env).status()) }))),
+    Promise.all(verticals.map(async (vertical) => ({ of: { vertical }, status: await answered(poolOf(vertical, env).status()) }))),
   ]);
-  const parts = ofVerticals.flatMap(({ vertical, parts: each }) => Object.entries(each).map(([part, places]) => ({ vertical, part, ...places })));
-  return new Response(exposition(ofTenants, parts), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+  // One that does not answer must not hide the others.
+  const known = ofTenants.flatMap(({ of, status }) => (status === null ? [] : [{ ...of, ...status }]));
+  const parts = ofVerticals.flatMap(({ of, status }) => Object.entries(status?.parts ?? {}).map(([part, places]) => ({ ...of, part, ...places })));
+  const silent = [...ofTenants, ...ofVerticals].flatMap(({ of, status }) => (status === null ? [of] : []));
+  return new Response(exposition(known, parts, silent), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 
 /** @param {RouterEnv} env */

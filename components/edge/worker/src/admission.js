@@ -135,7 +135,7 @@ function callOf({ tenant, call }) {
  * @param {Promise<T>} asked
  * @returns {Promise<T | null>}
  */
-async function answered(asked) {
+export async function answered(asked) {
   try {
     return await asked;
   } catch (error) {

@@ -14,7 +14,7 @@ export class Counters {
   /** @param {Record<string, number>} counts what is not a finite number of 0 or more is left out */
   add(counts) {
     for (const [name, value] of Object.entries(counts)) {
-      if (!(Number.isFinite(value) && value >= 0)) continue;
+      if (!countable(value)) continue;
       this.sql.exec("INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", name, value);
     }
   }
@@ -42,4 +42,13 @@ export class Counters {
     const rows = this.sql.exec("SELECT name, value FROM counter ORDER BY name").toArray();
     return Object.fromEntries(rows.map(({ name, value }) => [String(name), Number(value)]));
   }
+}
+
+/**
+ * Whether a counter may grow by it: a finite number of 0 or more.
+ *
+ * @param {number} value
+ */
+export function countable(value) {
+  return Number.isFinite(value) && value >= 0;
 }

@@ -1,3 +1,5 @@
+import { verticalOf } from "./shards.js";
+
 /**
  * What a shard has borrowed of one part, and until when it may count on it.
  *
@@ -16,11 +18,13 @@ export class Funds {
   }
 
   /**
-   * Who this shard is, and what its vertical has: as the last call that came said it.
+   * Who this shard is, and what its vertical has: as the last call that came said it. Throws where the call is of another vertical: the
+   * shard would borrow from the wrong ledger for all its calls.
    *
    * @param {{ vertical: string, shard: string, places: VerticalPlaces }} self
    */
   know({ vertical, shard, places }) {
+    if (verticalOf(shard) !== vertical) throw new Error(`${shard} counts no calls of ${vertical}`);
     const text = JSON.stringify(places);
     const known = this.sql.exec("SELECT 1 FROM self WHERE vertical = ? AND shard = ? AND places = ?", vertical, shard, text).toArray();
     if (known.length === 0) this.sql.exec("INSERT OR REPLACE INTO self VALUES (1, ?, ?, ?)", vertical, shard, text);

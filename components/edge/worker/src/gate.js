@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { filled } from "./bucket.js";
-import { Counters } from "./counters.js";
+import { Counters, countable } from "./counters.js";
 import { Leases } from "./leases.js";
 
 /**
@@ -44,7 +44,8 @@ export class TenantGate extends DurableObject {
   }
 
   /**
-   * A place of the plan for the call, or why there is none. A call that holds one has it already, with the same fence.
+   * A place of the plan for the call, or why there is none. A call that holds one has it already, with the same fence; its token is
+   * good for no other vertical.
    *
    * @param {GateAsk} ask
    * @returns {Promise<Taken | { refused: GateRefusal }>}
@@ -68,14 +69,15 @@ export class TenantGate extends DurableObject {
     this.#sweep(now);
     const running = this.leases.find(call, now);
     if (running !== null) {
-      const { reserved: was, shard: first } = note(running);
+      const { reserved: was, shard: first, vertical: began } = note(running);
+      if (began !== vertical) return { refused: "replayed" };
       return { fence: running.fence, reserved: was, shard: first };
     }
     if (this.#hasEnded(call, now)) return { refused: "replayed" };
     if (this.leases.held(now) >= cap) return { refused: "plan" };
     if (!this.#start(starts, now)) return { refused: "starts" };
     const reserved = this.leases.held(now, vertical) < guaranteed;
-    const kept = JSON.stringify({ reserved, shard, until });
+    const kept = JSON.stringify({ reserved, shard, vertical, until });
     const fence = this.leases.insert({ call, expires: now + seconds * 1000, kind: reserved ? vertical : "", note: kept });
     // An id that was used long ago counts anew.
     this.ctx.storage.sql.exec("DELETE FROM reported WHERE call = ?", call);
@@ -127,7 +129,7 @@ export class TenantGate extends DurableObject {
 
   /**
    * What a call has used since its beginning, by the names that metrics.js knows. Only what is new is added, so that a report
-   * that is repeated adds nothing.
+   * that is repeated, or is smaller than one before, adds nothing.
    *
    * @param {string} call
    * @param {Record<string, number>} totals
@@ -139,9 +141,9 @@ export class TenantGate extends DurableObject {
     /** @type {Record<string, number>} */
     const before = row === undefined ? {} : JSON.parse(String(row.totals));
     // Each counter is a row, and rows are paid for.
-    const grown = Object.entries(totals).filter(([name, value]) => value !== before[name]);
+    const grown = Object.entries(totals).filter(([name, value]) => countable(value) && value > (before[name] ?? -1));
     this.counters.add(Object.fromEntries(grown.map(([name, value]) => [name, value - (before[name] ?? 0)])));
-    sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...totals }), Date.now());
+    sql.exec("INSERT OR REPLACE INTO reported VALUES (?, ?, ?)", call, JSON.stringify({ ...before, ...Object.fromEntries(grown) }), Date.now());
   }
 
   /**
@@ -202,16 +204,19 @@ export class TenantGate extends DurableObject {
     const [row] = sql.exec("SELECT tokens, at FROM bucket");
     const before = row === undefined ? { tokens: starts.burst, at: now } : { tokens: Number(row.tokens), at: Number(row.at) };
     const tokens = filled(before, starts, now);
-    if (tokens < 1) return false;
-    sql.exec("DELETE FROM bucket");
-    sql.exec("INSERT INTO bucket VALUES (?, ?)", tokens - 1, now);
-    return true;
+    const started = tokens >= 1;
+    // A refusal is not written. But where the clock was put back the bucket fills from now on, not from when the clock is there again.
+    if (started || before.at > now) {
+      sql.exec("DELETE FROM bucket");
+      sql.exec("INSERT INTO bucket VALUES (?, ?)", started ? tokens - 1 : tokens, now);
+    }
+    return started;
   }
 }
 
 /**
  * @param {import("./leases.js").Lease} lease
- * @returns {{ reserved: boolean, shard: string, until: number }}
+ * @returns {{ reserved: boolean, shard: string, vertical: string, until: number }}
  */
 function note(lease) {
   return JSON.parse(lease.note);

@@ -28,8 +28,9 @@ const PREFIX = "headroom_edge_";
  *
  * @param {TenantStatus[]} tenants
  * @param {PartStatus[]} parts
+ * @param {Record<string, string>[]} silent the labels of those that did not answer
  */
-export function exposition(tenants, parts) {
+export function exposition(tenants, parts, silent) {
   return [
     ...family("active_calls", "gauge", "Calls that hold a place of their plan.", tenants.map(({ tenant, active }) => sample("", { tenant }, active))),
     ...Object.entries(FAMILIES).flatMap(([key, known]) => {
@@ -38,6 +39,7 @@ export function exposition(tenants, parts) {
     }),
     ...family("places_lent", "gauge", "Places of a vertical that its shards have.", parts.map(({ vertical, part, lent }) => sample("", { vertical, part }, lent))),
     ...family("places_used", "gauge", "Of these, places that calls held when the shard said so last.", parts.map(({ vertical, part, used }) => sample("", { vertical, part }, used))),
+    ...family("unanswered", "gauge", "A tenant's gate, or a vertical's ledger, that did not answer: nothing else is said of it.", silent.map((labels) => sample("", labels, 1))),
     "",
   ].join("\n");
 }

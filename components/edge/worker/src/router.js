@@ -1,6 +1,6 @@
 /** The Worker that clients call: who is it, may it, and then to its session. It takes the queue's callbacks to their gateways too. */
 import { admin } from "./admin.js";
-import { admit, gateOf, giveBack, room } from "./admission.js";
+import { admit, answered, gateOf, giveBack, room } from "./admission.js";
 import { deliver } from "./callbacks.js";
 import { refusedPlainly, refusedSocket } from "./refusal.js";
 import { asksForProtocol, callerOf, PROTOCOL, tokenOf } from "./tokens.js";
@@ -144,7 +144,8 @@ function refused(reason, caller, vertical, request, env) {
   /** @param {string} reference */
   const queue = async (reference) => {
     await env.CALLBACKS.send({ call: caller.call, tenant: caller.tenant, vertical, plan: caller.plan, reference });
-    await gateOf(caller.tenant, env).count({ queued: 1 });
+    // It is queued, whether it is counted or not.
+    await answered(gateOf(caller.tenant, env).count({ queued: 1 }));
   };
   return refusedSocket(reason, request.headers, env.SETTINGS, offered ? queue : null, verticals[vertical]?.healthData === true);
 }

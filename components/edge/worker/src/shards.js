@@ -13,3 +13,12 @@ export function shardOf(vertical, shards, tenant, call) {
   for (const character of `${tenant}/${call}`) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return `${vertical}#${hash % shards}`;
 }
+
+/**
+ * The vertical whose calls the Pool object counts.
+ *
+ * @param {string} shard
+ */
+export function verticalOf(shard) {
+  return shard.slice(0, shard.lastIndexOf("#"));
+}

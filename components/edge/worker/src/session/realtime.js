@@ -30,6 +30,8 @@ export class Realtime {
   #next = null;
   /** What the client sends while no upstream is there, and that nothing else keeps. @type {string[]} */
   #waiting = [];
+  /** How much the client has sent since no upstream is there, sound apart. */
+  #sentAway = 0;
   /** Items that the current upstream was told of by us: its word of them is none for the client. @type {Set<string>} */
   #told = new Set();
   /** Updates of the session that are ours. */
@@ -80,7 +82,7 @@ export class Realtime {
     const kept = this.conversation.fromClient(event);
     const sent = JSON.stringify(event);
     if (this.#current !== null) this.#send(sent);
-    else if (!kept) this.#wait(sent);
+    else this.#wait(sent, kept);
   }
 
   close() {
@@ -99,12 +101,14 @@ export class Realtime {
     if (this.#current !== null) this.#audio.add(frame);
   }
 
-  /** @param {string} event */
-  #wait(event) {
-    this.#waiting.push(event);
-    if (this.#waiting.reduce((total, { length }) => total + length, 0) > this.settings.backlogBytes) {
-      this.host.end(REFUSED, "too much was sent while the model was away");
-    }
+  /**
+   * @param {string} event
+   * @param {boolean} kept by the conversation
+   */
+  #wait(event, kept) {
+    if (!kept) this.#waiting.push(event);
+    this.#sentAway += event.length;
+    if (this.#sentAway > this.settings.backlogBytes) this.host.end(REFUSED, "too much was sent while the model was away");
   }
 
   /** @param {string} event */
@@ -184,10 +188,13 @@ export class Realtime {
         else if (event.type === "session.created" && Object.keys(session).length === 0) settle(true);
         else if (event.type === "session.created") socket.send(JSON.stringify({ type: "session.update", session }));
       });
-      socket.addEventListener("close", () => {
+      const gone = () => {
         settle(false);
         this.#gone(socket);
-      });
+      };
+      socket.addEventListener("close", gone);
+      // Of a far side that breaks the protocol there is no close.
+      socket.addEventListener("error", gone);
     });
     if (ready && !this.#over) return { socket, configured, events };
     closed(socket, NORMAL, "not needed");
@@ -212,6 +219,7 @@ export class Realtime {
     this.#told = new Set(events.filter(({ event_id }) => event_id === undefined).map(({ item }) => String(object(item)?.id)));
     for (const event of [...events.map((event) => JSON.stringify(event)), ...this.#waiting]) socket.send(event);
     this.#waiting = [];
+    this.#sentAway = 0;
     if (old !== null) closed(old, NORMAL, "another session takes over");
     clearTimeout(this.#ageing);
     this.#ageing = setTimeout(() => this.#prepare(), this.vertical.reopenSeconds * 1000);

@@ -1,6 +1,6 @@
 import { Batch, concatenated } from "./batch.js";
 import { size } from "./client.js";
-import { FAILED, NORMAL, TRY_LATER, closed } from "./codes.js";
+import { BROKEN, FAILED, NORMAL, TRY_LATER, closed } from "./codes.js";
 import { Room } from "./room.js";
 
 /**
@@ -36,6 +36,8 @@ export class Service {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => this.#fromUpstream(data));
     socket.addEventListener("close", ({ code, reason }) => this.#gone(code, reason));
+    // Of a far side that breaks the protocol there is no close.
+    socket.addEventListener("error", () => this.#gone(BROKEN, "the vertical broke off"));
     return true;
   }
 

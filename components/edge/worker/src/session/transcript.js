@@ -93,12 +93,14 @@ export function contentOf(item) {
  * @returns {Item | null}
  */
 export function retold(item, audio) {
-  const { id, type, role } = item;
+  const { id, type, role, status } = item;
+  // Arguments that broke off in the middle are none, and never become whole.
+  if (type === "function_call" && (status === "in_progress" || status === "incomplete")) return null;
   if (type === "function_call") return { id, type, call_id: item.call_id, name: item.name, arguments: item.arguments };
   if (type === "function_call_output") return { id, type, call_id: item.call_id, output: item.output };
   if (type !== "message") return null;
   // An answer that is still being given is not yet part of the conversation.
-  if (role === "assistant" && item.status === "in_progress") return null;
+  if (role === "assistant" && status === "in_progress") return null;
   const said = role === "assistant" ? "output_text" : "input_text";
   const content = contentOf(item).flatMap((part) => {
     if (part.type === "input_image") return [part];
