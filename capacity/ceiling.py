@@ -1,9 +1,11 @@
 """How many sessions one pod holds, and what stops it there."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from capacity.sizing.sockets import DESCRIPTOR_RESERVE
+from capacity.units import format_cores
 from capacity.verticals import LiveVertical, Pod, SessionCost
 
 
@@ -59,6 +61,25 @@ def pod_ceiling(vertical: LiveVertical, safe_utilisation: float) -> PodCeiling:
     )
 
 
+def raised_for(vertical: LiveVertical, sessions: int) -> Iterator[str]:
+    """Yield each figure of a vertical that lets its pod hold fewer sessions: its path, what it is, and what it must be."""
+    pod, cost = vertical.pod, vertical.session
+    sizes = [("pod", pod.cpu, pod.memory)]
+    if pod.requests is not None:
+        sizes.append(("pod.requests", pod.requests.cpu, pod.requests.memory))
+    for where, cpu, memory in sizes:
+        held = {limit.name: limit.sessions for limit in _limits(vertical, cpu, memory)}
+        if held["cpu"] < sessions:
+            needed = math.ceil((pod.base_cpu + sessions * cost.cpu) * 1000 - 1e-6) / 1000
+            yield f"{where}.cpu from {format_cores(cpu)} to {format_cores(needed)}"
+        if held["memory"] < sessions:
+            yield f"{where}.memory from {_mebibytes(memory)} to {_mebibytes(pod.base_memory + sessions * cost.memory)}"
+    if held["descriptors"] < sessions:
+        yield f"pod.descriptors from {pod.descriptors} to {descriptors_needed(pod, cost, sessions)}"
+    if vertical.cap is not None and vertical.cap.sessions < sessions:
+        yield f"cap.sessions from {vertical.cap.sessions} to {sessions}"
+
+
 def descriptors_needed(pod: Pod, cost: SessionCost, sessions: int) -> int:
     """Return the open files that one process of a pod needs when the pod holds some sessions."""
     per_process = math.ceil(sessions / pod.workers)
@@ -72,6 +93,10 @@ def floor_sessions(sessions: float) -> int:
     3
     """
     return max(0, math.floor(sessions + 1e-9))
+
+
+def _mebibytes(size: int) -> str:
+    return f"{math.ceil(size / 2**20)}Mi"
 
 
 def _limits(vertical: LiveVertical, cpu_cores: float, memory_bytes: int) -> tuple[Limit, ...]:

@@ -38,7 +38,7 @@ def check_together(spec: "Spec") -> None:
     for name, vertical in spec.verticals.items():
         if vertical.pool not in spec.pools:
             raise ValueError(f"verticals.{name}.pool: there is no pool {vertical.pool!r}; there are: {', '.join(spec.pools)}")
-    _customers_have_verticals(spec, live)
+    _customers_are_placed(spec, live)
     _parts_have_a_load(spec, live)
     _parts_can_run(spec)
     _health_data_lies_apart(spec)
@@ -47,7 +47,7 @@ def check_together(spec: "Spec") -> None:
     _cells_hold(spec, live)
 
 
-def _customers_have_verticals(spec: "Spec", live: Sequence[str]) -> None:
+def _customers_are_placed(spec: "Spec", live: Sequence[str]) -> None:
     names: set[str] = set()
     for index, customer in enumerate(spec.customers):
         where = f"customers[{index}]"
@@ -55,6 +55,8 @@ def _customers_have_verticals(spec: "Spec", live: Sequence[str]) -> None:
             raise ValueError(
                 f"{where}.vertical: there is no live vertical {customer.vertical!r}; there are: {', '.join(live) or 'none'}"
             )
+        if spec.plans and customer.plan not in spec.plans:
+            raise ValueError(f"{where}.plan: there is no plan {customer.plan!r}; there are: {', '.join(spec.plans)}")
         if customer.name in names:
             raise ValueError(f"{where}.name: there is already a customer {customer.name!r}; its load would count twice")
         names.add(customer.name)
@@ -93,6 +95,7 @@ def _parts_can_run(spec: "Spec") -> None:
     if spec.observability is not None and (unknown := sorted(spec.observability.owners.keys() - spec.verticals.keys())):
         raise ValueError(f"observability.owners.{unknown[0]}: there is no vertical of that name")
     _models_have_gpus(spec)
+    _relays_are_found(spec)
     _machines_hold(spec)
 
 
@@ -110,6 +113,23 @@ def _models_have_gpus(spec: "Spec") -> None:
             raise ValueError(f"images.device_plugin: {where} runs on GPUs that it shows to the cluster, and there is none")
         if sharing.setdefault(server.pod.pool, service.gpu.sharing) != service.gpu.sharing:
             raise ValueError(f"{where}.gpu.sharing: other GPUs of the pool {server.pod.pool} are {sharing[server.pod.pool]}")
+
+
+def _relays_are_found(spec: "Spec") -> None:
+    """Hold public addresses against the machines: on one that has none a relay would tell callers its private address."""
+    if spec.turn is None or not spec.turn.public_addresses:
+        return
+    name, known = spec.turn.pod.pool, len(set(spec.turn.public_addresses.values()))
+    pool = spec.pools[name]
+    if pool.provision == "karpenter":
+        raise ValueError(f"turn.public_addresses: Karpenter makes the machines of pools.{name}, and nobody knows theirs before")
+    if pool.nodes is None:
+        raise ValueError(f"turn.public_addresses: say in pools.{name}.nodes on how many machines a relay may stand")
+    if known < pool.nodes:
+        raise ValueError(
+            f"turn.public_addresses: {known} machines have one; pools.{name} has {pool.nodes}, and a relay may stand on any: "
+            f"give each its own, or the relays a pool of their own (turn.pod.pool)"
+        )
 
 
 def _machines_hold(spec: "Spec") -> None:

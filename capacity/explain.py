@@ -1,4 +1,4 @@
-"""The chain from the forecast to the replicas of one vertical, step by step."""
+"""The chain from the data to the replicas of one vertical, step by step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from capacity.parts import Part
 from capacity.plan import BINDING_CUSTOMERS, CapacityPlan, LivePlan
 from capacity.required import QUARTER_DAYS, growth_factor
 from capacity.sizing.claims import said
+
+_DIGEST_SHOWN = len("sha256:") + 12
+"""The lock has all of it."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,10 @@ class Step:
 
 
 def explain(plan: CapacityPlan, vertical: str) -> tuple[Step, ...]:
-    """Return the steps from the forecast of a live vertical to its replicas; raises KeyError where it is not one."""
+    """Return the steps from the data behind a live vertical's forecast to its replicas; raises KeyError where it is not one."""
     for live in plan.live:
         if live.name == vertical:
-            return (*_required(plan, live), *_pod(plan, live), *_replicas(plan, live), *_lag(plan, live))
+            return (*_data(plan, live), *_required(plan, live), *_pod(plan, live), *_replicas(plan, live), *_lag(plan, live))
     raise KeyError(vertical)
 
 
@@ -61,6 +64,19 @@ def _part(plan: CapacityPlan, part: Part) -> Iterator[Step]:
         yield Step("lasts", (part.lead.short_on - plan.as_of).days, "days", formula, f"{section}.lead_time")
     for run in runs_of(part):
         yield Step(run.name, run.value, run.unit, "what one machine did; nothing is sized by it", said(run))
+
+
+def _data(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:
+    """Yield the lock's inputs of a vertical: those that its forecast names or that name it, else all of them."""
+    sources = plan.lock.sources
+    for data in [data for data in sources if data.name in live.source or live.name in data.name.split()] or sources:
+        formula = f"{data.kind}: {data.used:,} of {data.rows:,} rows used" + "".join(
+            f", {count:,} rejected: {reason}" for reason, count in sorted(data.rejected.items())
+        )
+        formula += f", {data.open:,} of calls still open" if data.open else ""
+        formula += f", moved by {data.shifted_weeks:,} weeks" if data.shifted_weeks else ""
+        formula += "".join(f"; assumed {assumed}" for assumed in data.assumed)
+        yield Step("data", data.used, "rows", formula, f"{data.name}, {data.digest[:_DIGEST_SHOWN]}")
 
 
 def _required(plan: CapacityPlan, live: LivePlan) -> Iterator[Step]:

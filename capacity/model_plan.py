@@ -8,6 +8,7 @@ from typing import Any
 
 from capacity.lead_times import LeadTime, first_day, late_order, lead_time
 from capacity.load_path import LoadPath
+from capacity.lock import Demand
 from capacity.providers.ceiling import Load, ProviderCeiling, ProviderLimit, provider_ceiling
 from capacity.providers.failover import Outage, failover
 from capacity.providers.limits import MinuteBilled, SessionLimited, TokenLimited
@@ -117,11 +118,33 @@ def plan_model(spec: Spec, path: LoadPath, as_of: date) -> ModelPlan:
         starts_per_minute=path.starts_per_minute(bursts),
         unknown_calls=tuple(sorted(path.lock.verticals.keys() - path.mean_calls.keys())),
         asked=tuple(sorted((one for one in asked if one is not None), key=lambda one: -one.amount / one.limit.limit)),
-        # Poisson calls; the lock does not say how bursty they are.
-        refusals=provider_refusals(primary, peaks, peakedness=1.0) if isinstance(primary, TokenLimited) else None,
+        refusals=_refusals(primary, path, as_of) if isinstance(primary, TokenLimited) else None,
         outages=_outages(spec, path, as_of, peaks),
         oversubscription=_oversubscription(spec, ceilings[0], path.growth_on(as_of)) if spec.plans else None,
     )
+
+
+def _refusals(primary: TokenLimited, path: LoadPath, day: date) -> Refusals:
+    return provider_refusals(primary, sum(path.peaks_on(day).values()), peakedness=_peakedness(path, day))
+
+
+def _peakedness(path: LoadPath, day: date) -> float:
+    """Return variance over mean of the sessions at the peak: that of the verticals, taken as independent, by their peaks.
+
+    Of a vertical the ratio of starts in the window nearest to its mean call, for sessions that stand are the starts of so long a
+    time. Never below 1: what is measured as more even than chance was so on few days. What was not measured counts as Poisson.
+    """
+    peaks = path.peaks_on(day)
+    ratios = {name: _measured_ratio(forecast.demand) for name, forecast in path.lock.verticals.items()}
+    whole = sum(peaks.values())
+    return sum(peak * max(1.0, ratios[name]) for name, peak in peaks.items()) / whole if whole else 1.0
+
+
+def _measured_ratio(demand: Demand | None) -> float:
+    if demand is None or demand.busy_hour is None or not demand.busy_hour.peakedness:
+        return 1.0
+    held = demand.holding_seconds.value
+    return min(demand.busy_hour.peakedness, key=lambda one: abs(one.window_seconds - held)).ratio.value
 
 
 def model_shortfalls(model: ModelPlan, as_of: date) -> Iterator[Shortfall]:

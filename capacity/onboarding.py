@@ -112,7 +112,7 @@ class Customer(Source):
     name: str = Field(min_length=1, max_length=80)
     vertical: str
     plan: str = Field(min_length=1)
-    """What it bought, as text; its cap is the tenant's, not this profile's."""
+    """What it bought: one of `plans`, where the spec sells any. Its cap is the tenant's, not this profile's."""
     start: StartDate
     ramp: Seconds | None = None
     """From the first call to the full volume, in a straight line. Left out: at once."""

@@ -1,13 +1,15 @@
 """From spec and forecast to the plan of one environment."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 
 from capacity.admission import Admission, admission
 from capacity.bills import costs, self_hosting
 from capacity.ceiling import pod_ceiling
 from capacity.cost import plan_costs
 from capacity.lag_plan import lag_seconds, lag_stages, lost_node_shortfalls, lost_node_stages
+from capacity.lead_times import HORIZON_DAYS
 from capacity.load_path import LoadPath, load_path
 from capacity.lock import ForecastLock
 from capacity.model_plan import model_shortfalls, plan_model
@@ -17,14 +19,19 @@ from capacity.scaling import scale
 from capacity.sections import StackSections
 from capacity.shortfalls import forecast_shortfalls, sold_shortfalls, stack_shortfalls, vertical_shortfalls
 from capacity.sold import sold
-from capacity.spec import Spec
+from capacity.spec import SoldPlan, Spec
 from capacity.stack import stack_parts
 from capacity.traffic.erlang import erlang_b
 from capacity.verticals import LiveVertical
 
 
 class NoForecast(ValueError):
-    """The forecast lock and the spec do not speak of the same verticals."""
+    """The forecast lock does not speak of what it is asked for: a vertical of the spec, or a day near its data."""
+
+    def __init__(self, field: str, said: str) -> None:
+        super().__init__(said)
+        self.field = field
+        """Of the lock."""
 
 
 def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
@@ -33,9 +40,11 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
     Bounds that a deploy sets (replicas, floors, nodes) hold until the lock's last valid day; the model's limits are judged
     on `as_of`, for they can be raised by then. What falls short is in the plan's `shortfalls`; nothing raises for it.
 
-    Raises NoForecast where the lock lacks a live vertical of the spec or has one that the spec lacks.
+    Raises NoForecast where the lock lacks a live vertical of the spec or has one that the spec lacks, or the day is more than two
+    years from the end of its data; TypeError where the day is a time, for which day that is depends on the zone.
     """
     _same_verticals(spec, lock)
+    _near_its_data(lock, as_of)
     path = load_path(spec, lock)
     verticals = tuple(
         _live(name, vertical, spec, path)
@@ -83,11 +92,17 @@ def plan(spec: Spec, lock: ForecastLock, as_of: date) -> CapacityPlan:
         admission=admits,
         currency=spec.currency,
         costs=bill,
-        sold_costs=plan_costs(bill[-1], spec.plans),
+        sold_costs=plan_costs(bill[-1], _with_customers(spec, lock.valid_until)),
         self_hosting=self_hosting(spec, path),
         lost_node=lost_node_stages(spec.scaling),
         shortfalls=shortfalls,
     )
+
+
+def _with_customers(spec: Spec, until: date) -> dict[str, SoldPlan]:
+    """Return the plans with the customers as tenants that are likely to have begun: the bill has their minutes too."""
+    joined = Counter(customer.plan for customer in spec.customers if customer.start.likely <= until)
+    return {name: each.model_copy(update={"tenants": each.tenants + joined[name]}) for name, each in spec.plans.items()}
 
 
 def _admission(spec: Spec, path: LoadPath, lives: tuple[LivePlan, ...]) -> Admission | None:
@@ -108,11 +123,22 @@ def longest_lag(spec: Spec, lock: ForecastLock) -> float:
 def _same_verticals(spec: Spec, lock: ForecastLock) -> None:
     live = {name for name, vertical in spec.verticals.items() if isinstance(vertical, LiveVertical)}
     if missing := sorted(live - lock.verticals.keys()):
-        raise NoForecast(f"the forecast lock of {lock.environment} has no vertical {missing[0]!r}, which the spec has")
+        raise NoForecast(
+            "verticals", f"the forecast lock of {lock.environment} has no vertical {missing[0]!r}, which the spec has"
+        )
     if unknown := sorted(lock.verticals.keys() - live):
         raise NoForecast(
-            f"the forecast lock of {lock.environment} has a vertical {unknown[0]!r}; the spec has no live one of that name"
+            "verticals",
+            f"the forecast lock of {lock.environment} has a vertical {unknown[0]!r}; the spec has no live one of that name",
         )
+
+
+def _near_its_data(lock: ForecastLock, as_of: date) -> None:
+    if isinstance(as_of, datetime):
+        raise TypeError(f"as_of must be a day, got the time {as_of}: which day it is depends on the zone")
+    if abs((as_of - lock.data_end).days) > HORIZON_DAYS:
+        said = f"is {lock.data_end}, and the day that is judged {as_of}: a forecast says nothing of days two years away"
+        raise NoForecast("data_end", said)
 
 
 def _live(name: str, vertical: LiveVertical, spec: Spec, path: LoadPath) -> LivePlan:

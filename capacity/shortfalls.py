@@ -1,10 +1,11 @@
 """What a plan does not hold, each with the smallest change that cures it."""
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import date
 
 from capacity.autoscaling import Scaling
-from capacity.ceiling import descriptors_needed
+from capacity.ceiling import descriptors_needed, raised_for
 from capacity.evidence import cost_shortfalls
 from capacity.lag_plan import lag_shortfalls
 from capacity.lead_times import late_order
@@ -26,6 +27,7 @@ def vertical_shortfalls(live: LivePlan, path: LoadPath, scaling: Scaling) -> Ite
     ceiling, pod = live.ceiling, live.spec.pod
     where = f"verticals.{live.name}"
     if ceiling.guaranteed_safe == 0:
+        least = math.ceil(1 / path.margins.safe_utilisation)
         yield Shortfall(
             "pod",
             live.name,
@@ -33,7 +35,7 @@ def vertical_shortfalls(live: LivePlan, path: LoadPath, scaling: Scaling) -> Ite
             0,
             "sessions",
             f"one pod safely holds no session: its {ceiling.binding} allows {ceiling.hard}, its requests {ceiling.guaranteed}",
-            f"raise {where}.pod.{'requests' if pod.requests else ceiling.binding}",
+            f"raise {', '.join(f'{where}.{figure}' for figure in raised_for(live.spec, least))}",
         )
         return
     maximum = live.scaling.maximum

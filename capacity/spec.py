@@ -33,8 +33,9 @@ class Margins(Frozen):
     """Safe ceiling = hard ceiling x this."""
     burst: float = Field(default=1.5, ge=1)
     """Multiplies the forecast peak."""
-    growth_per_quarter: float = Field(default=2.0, ge=1)
-    """The load thirteen weeks from the lock's data end as a multiple of the load at it."""
+    growth_per_quarter: float = Field(default=2.0, ge=1, le=100)
+    """The load thirteen weeks from the lock's data end as a multiple of the load at it. Above a hundred it is no growth that
+    anyone plans for."""
     blocking: float = Field(default=0.001, gt=0, lt=1)
     """The largest share of calls that may find every session taken at the forecast peak."""
 

@@ -237,6 +237,7 @@ def _live(live: LivePlan, pool: PoolPlan, path: LoadPath) -> Iterator[Part]:
             sessions=live.sessions_per_pod,
             safe_utilisation=margins.safe_utilisation,
             scope=f"{section}.workers",
+            memory_at=f"{section}.pod.memory",
         )
         yield Part(f"{live.name} workers", f"{section}.workers", "sessions that a pod admits", sizing)
 

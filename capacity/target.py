@@ -24,5 +24,8 @@ class Target(Frozen):
 
     kubernetes_context: str = Field(min_length=1)
     """The context of the kubeconfig that leads to the environment's cluster."""
+    kubernetes_server: str | None = Field(default=None, pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?$")
+    """The address of its API server, as the context's cluster in the kubeconfig has it. Left out: the context's name is all that
+    is compared, and two clusters of k3s call theirs `default` alike."""
     cloudflare: CloudflareTarget | None = None
     """Left out: the environment has no edge."""

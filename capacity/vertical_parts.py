@@ -38,6 +38,7 @@ def workers_of(vertical: LiveVertical) -> Workers | None:
         processes=vertical.pod.workers,
         memory_per_session=vertical.session.memory,
         base_memory=-(-vertical.pod.base_memory // vertical.pod.workers),
+        pod_memory=vertical.pod.memory,
         drain=vertical.longest_call,
         grace=float(vertical.grace_seconds),
     )

@@ -1,7 +1,8 @@
 """Reading an environment: its spec, its forecast lock, and the day that is judged."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -134,11 +135,18 @@ def plan_environment(
         how = f"each is an environment of its own: make them with headroom cells {environment} --write"
         raise BadInput([Problem(shown, None, "cells", f"{environment} is spread over {len(spec.cells.places)} cells; {how}")])
     lock = read_lock(environment, root)
-    try:
+    with forecast_located(environment, root):
         return plan(spec, lock, judged_day(spec, given_as_of, now))
-    except NoForecast as mismatch:
+
+
+@contextmanager
+def forecast_located(environment: str, root: Path = ROOT) -> Iterator[None]:
+    """Raise BadInput with the lock's file and field where planning finds that the lock does not speak of what it is asked for."""
+    try:
+        yield
+    except NoForecast as missing:
         shown = f"stacks/{lock_path(environment, root).name}"
-        raise BadInput([Problem(shown, None, "verticals", str(mismatch))]) from None
+        raise BadInput([Problem(shown, None, missing.field, str(missing))]) from None
 
 
 def stack_schema() -> dict[str, Any]:

@@ -39,8 +39,8 @@ def cell_lock(lock: ForecastLock, shares: Mapping[str, float]) -> ForecastLock:
 def cell_spec(spec: Spec, lock: ForecastLock, shares: Mapping[str, float], plans: Mapping[str, SoldPlan]) -> Spec:
     """Return the spec of a cell: the verticals with a share of calls, those that hold none, its tenants, and nodes as needed.
 
-    What the environment's bus and gate have no load for in the cell is not in it, nor are public addresses: a cell has machines of
-    its own. The length of calls that the lock measured on the whole is stated here, for the cell's lock measures none.
+    What the environment's bus and gate have no load for in the cell is not in it, nor are public addresses: its machines are its
+    own. The length of calls that the lock measured on the whole is stated here, for the cell's lock measures none.
     """
     verticals: dict[str, LiveVertical | QueueVertical] = {}
     live = {name for name, share in shares.items() if share > 0}
@@ -141,7 +141,8 @@ def _plan(document: Mapping[str, Any], sold: SoldPlan) -> dict[str, Any]:
 def _with_mean_call(vertical: LiveVertical, forecast: VerticalForecast) -> LiveVertical:
     if forecast.demand is None or vertical.mean_call is not None:
         return vertical
-    stated = {"value": _span(forecast.demand.holding_seconds.value), "basis": "measured", "source": "the whole environment's lock"}
+    held, source = forecast.demand.holding_seconds.value, "the whole environment's lock"
+    stated = {"value": _span(held), "basis": "measured", "source": source}
     return vertical.model_copy(update={"mean_call": Span.model_validate(stated)})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from capacity.cells.division import cell_lock, cell_spec
 from capacity.cells.fleet import FleetPlan, plan_fleet
 from capacity.cells.places import Cell, Cells
 from capacity.lock import Demand, Estimate, ForecastLock, KnownPeak, StartRate, VerticalForecast
@@ -54,8 +55,14 @@ def grown(spec: Spec, lock: ForecastLock, factor: float) -> tuple[Spec, Forecast
 
 
 def fewest_cells(spec: Spec, lock: ForecastLock, as_of: date, most_nodes: int) -> FleetPlan:
-    """Return the plan in the fewest like cells, two at least, none of which needs more nodes than one cluster is trusted with."""
+    """Return the plan in the fewest like cells, two at least, none of which needs more nodes than one cluster is trusted with.
+
+    Raises:
+        TooManyCells: not even ten thousand cells are enough.
+    """
     whole = plan(spec, lock, as_of)
+    if (least := _nodes_of_smallest(spec, lock, as_of)) > most_nodes:
+        raise TooManyCells(f"a cell needs {least} nodes however few calls it has, and one cluster is trusted with {most_nodes}")
     nodes = sum(pool.needed for pool in whole.pools)
     count = max(2, -(-nodes // most_nodes) + 1)
     while count <= MOST_CELLS:
@@ -66,6 +73,14 @@ def fewest_cells(spec: Spec, lock: ForecastLock, as_of: date, most_nodes: int) -
         # A cell's nodes go with 1 / (cells - 1); a little is lost to whole pods and to the chance of the split.
         count = max(count + 1, -(-(count - 1) * largest // most_nodes) + 1)
     raise TooManyCells(f"a cell of {most_nodes} nodes holds too little: {MOST_CELLS:,} of them are not enough")
+
+
+def _nodes_of_smallest(spec: Spec, lock: ForecastLock, as_of: date) -> int:
+    """Return the nodes of one of the most cells that are tried: with more calls it needs no fewer."""
+    shares = dict.fromkeys(lock.verticals, 1 / (MOST_CELLS - 1))
+    sold = {name: each.model_copy(update={"tenants": -(-each.tenants // (MOST_CELLS - 1))}) for name, each in spec.plans.items()}
+    smallest = plan(cell_spec(spec, lock, shares, sold), cell_lock(lock, shares), as_of)
+    return sum(pool.nodes for pool in smallest.pools)
 
 
 def _like(count: int, most_nodes: int) -> Cells:

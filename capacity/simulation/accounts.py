@@ -10,7 +10,7 @@ from capacity.simulation.calls import Seconds
 from capacity.simulation.day import MINUTE_SECONDS, Day, TokenBucket
 from capacity.simulation.fixed import ranks
 from capacity.simulation.ledger import AT_CAP, AT_PODS, AT_TOKENS, Ledger
-from capacity.simulation.outcome import InvariantBroken, Minutes, Outcome, Tally, Tokens
+from capacity.simulation.outcome import CALLS, LITTLE, TOKENS, InvariantBroken, Minutes, Outcome, Tally, Tokens
 from capacity.simulation.tokens import TokenLevel, full_bucket
 
 _ROUNDING = 1e-9
@@ -55,6 +55,7 @@ def close(
     ended = _changed(arrive + _and(ledger.calls.hold, ledger.again_hold), ledger.ended)
     fates = _fates(ledger, taken, waiting=waiting)
     total = _tally(fates)
+    _agree("calls offered", len(arrive), "carried, refused and waiting", total.carried + total.refused + total.waiting)
     _agree("calls refused and waiting by their fates", total.refused + total.waiting, "at the door", refused + waiting)
     queued = np.array(ledger.queued, dtype=np.int64)
     waited = queued[taken[queued]]
@@ -65,12 +66,15 @@ def close(
     if wrong := np.flatnonzero(active != np.array(marks.active)).tolist():
         minute = wrong[0]
         _agree(f"sessions after minute {minute} by their times", int(active[minute]), "by the slots", marks.active[minute])
+    invariants = [CALLS]
     held = np.minimum(ended[taken], horizon)
     held -= began[taken]
     area = _area(starts, ends, marks.active)
     _agree("time-average active by the slots", area / horizon, "accepted rate x mean time held (Little)", held.sum() / horizon)
+    invariants.append(LITTLE)
     if tokens is not None:
         _check_tokens(tokens, area, horizon)
+        invariants.append(TOKENS)
     busiest = _busiest(starts, np.arange(1, len(starts) + 1) - ranks(ends, starts) if levels is None else levels, marks.active)
     begins, finishes = _spells(ledger.turns, horizon)
     return Outcome(
@@ -93,6 +97,7 @@ def close(
             ready=tuple(marks.ready),
             desired=tuple(marks.desired),
         ),
+        invariants=tuple(invariants),
     )
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LITTLE, CALLS, TOKENS = "Little's law", "conservation of calls", "conservation of tokens"
+"""Mean sessions = accepted rate x mean time held; every call offered is carried, refused or waiting; so with tokens."""
+
 
 class InvariantBroken(RuntimeError):
     """The simulation's own books do not agree: a defect of the simulation, never of the day."""
@@ -84,3 +87,5 @@ class Outcome:
     """How often it became so."""
     tokens: Tokens | None
     minutes: Minutes
+    invariants: tuple[str, ...]
+    """What this run's books were held to, and agreed on: another outcome there is not, for `InvariantBroken` is raised."""

@@ -39,9 +39,9 @@ class ScaleUp(Source):
 class NodeLoss(Source):
     """How long a cluster waits before it replaces the pods of a silent node."""
 
-    grace: Seconds
+    grace: Seconds = 50.0
     """The controller manager's node-monitor-grace-period."""
-    toleration: Seconds
+    toleration: Seconds = 300.0
     """tolerationSeconds of the pods for not-ready and unreachable nodes."""
 
 
@@ -66,8 +66,6 @@ KUBERNETES_SCALE_UP = ScaleUp.model_validate(
 )
 KUBERNETES_NODE_LOSS = NodeLoss.model_validate(
     {
-        "grace": "50s",
-        "toleration": "300s",
         "basis": "declared",
         "source": "Kubernetes 1.36.3: node lifecycle controller (40 s in older releases) and DefaultTolerationSeconds",
         "date": _READ,

@@ -77,7 +77,8 @@ class Relay(LongLead):
     allowed_peers: tuple[Network, ...] = ()
     """Exceptions: media servers on addresses that are denied otherwise."""
     public_addresses: dict[Address, Address] = Field(default_factory=dict)
-    """Of each machine that does not carry its public address itself: its own address, and the public one."""
+    """Where machines do not carry their public addresses themselves: of each of the pool, its own address and the public one.
+    One that does carry it is told that as its own."""
     region: Name | None = None
     """Where the servers stand; GPUs that speak with callers should stand there too. Left out: nothing is said of it."""
     tls: bool = False
@@ -107,11 +108,6 @@ class Relay(LongLead):
                 raise ValueError(f"{name} {port} is one of the relay's ports, {self.first_port}-{self.last_port}")
         if 0 < self.user_quota < self.ports_per_relayed:
             raise ValueError(f"user_quota {self.user_quota} is less than the {self.ports_per_relayed} ports of one call")
-        if 0 < len(set(self.public_addresses.values())) < self.servers:
-            raise ValueError(
-                f"public_addresses: of {self.servers} machines or more, for {self.servers} servers stand on as many; one that "
-                f"carries its public address itself is told that as its own"
-            )
         if self.calls_per_server == 0:
             raise ValueError(
                 f"a server of {self.ports} ports, {self.descriptors} descriptors, {self.bandwidth} bit/s and a quota of "

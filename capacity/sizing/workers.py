@@ -14,6 +14,7 @@ from capacity.units import PositiveSize, Seconds, Size
 
 RESTART_RESERVE = 1.3
 """max_memory_restart over what sessions take: a restart kills live calls, and memory not yet collected counts too."""
+_MEBIBYTE = 2**20
 
 
 class WorkersSection(Source):
@@ -37,17 +38,22 @@ class Workers(WorkersSection):
     memory_per_session: PositiveSize
     base_memory: Size = 0
     """What a process takes without a session."""
+    pod_memory: PositiveSize
+    """The limit of the container that all of them share."""
     drain: Seconds
     """How long a process that takes no new calls needs to finish its own."""
     grace: Seconds
     """The pod's terminationGracePeriodSeconds."""
 
 
-def size_workers(workers: Workers, *, sessions: float, safe_utilisation: float, scope: str = "workers") -> Sizing:
+def size_workers(
+    workers: Workers, *, sessions: float, safe_utilisation: float, scope: str = "workers", memory_at: str = ""
+) -> Sizing:
     """Return the sessions that a pod's processes hold before PM2 restarts one.
 
-    max_memory_restart > 1.3 x (base + sessions a process x memory), drain <= kill_timeout <= grace, and the autoscaler's metric
-    must see all processes.
+    max_memory_restart > 1.3 x (base + sessions a process x memory); processes x max_memory_restart <= the pod's memory, or the
+    kernel ends the pod before PM2 restarts a process; drain <= kill_timeout <= grace; and the autoscaler's metric must see all
+    processes. `memory_at` is where the pod's memory stands in the spec.
 
     Raises:
         ValueError: the load is negative or not finite.
@@ -73,11 +79,23 @@ def size_workers(workers: Workers, *, sessions: float, safe_utilisation: float, 
         sessions,
         [limit],
         safe_utilisation=safe_utilisation,
-        breaches=_breaches(workers, scope),
+        breaches=_breaches(workers, max(needed, workers.max_memory_restart), scope, memory_at or f"{scope}.pod_memory"),
     )
 
 
-def _breaches(workers: Workers, scope: str) -> Iterator[Shortfall]:
+def _breaches(workers: Workers, restart: int, scope: str, memory_at: str) -> Iterator[Shortfall]:
+    restart = -(-restart // _MEBIBYTE) * _MEBIBYTE if restart > workers.max_memory_restart else restart
+    if workers.processes * restart > workers.pod_memory:
+        yield Shortfall(
+            "workers",
+            scope,
+            workers.processes * restart,
+            workers.pod_memory,
+            "bytes",
+            f"PM2 restarts each of {workers.processes} processes at {restart / 1e6:,.1f} MB, and together they have "
+            f"{workers.pod_memory / 1e6:,.1f} MB: the kernel ends the pod first",
+            raised_size(memory_at, workers.pod_memory, workers.processes * restart),
+        )
     if workers.kill_timeout < workers.drain:
         yield Shortfall(
             "workers",
@@ -111,5 +129,5 @@ def _breaches(workers: Workers, scope: str) -> Iterator[Shortfall]:
             1,
             "processes seen",
             f"the autoscaler's metric shows one of {workers.processes} processes at random",
-            f"set {scope}.metric to summed or {scope}.processes to 1",
+            f"set {scope}.metric to summed",
         )

@@ -11,6 +11,8 @@ from capacity.traffic.arguments import require, require_load, require_seconds, r
 _SERIES_BELOW_ERLANGS = 2.0
 """Below it the alternating series of the incomplete gamma function loses no digit, above it the continued fraction is quick."""
 _NEGLIGIBLE = 2.0**-56
+_TOO_LARGE = 710.0
+"""Its exponential is beyond the floats, so that the many steps to it need not be taken."""
 _SETTLED = 2.0**-50
 """Rounding keeps the factors of a continued fraction this far from 1."""
 
@@ -171,6 +173,8 @@ def _inverse_b(offered: float, servers: float) -> float:
     Unrolled, the recursion is the sum over j of the products of (x - i) / a for i < j. It ends with 1/B of the fraction of a
     server that is left, or where what follows, less than a geometric series of the present ratio, no longer counts.
     """
+    if servers > offered and _log_of_largest(offered, servers) > _TOO_LARGE:
+        return math.inf
     whole = math.floor(servers)
     total, term = 0.0, 1.0
     for step in range(whole):
@@ -182,6 +186,11 @@ def _inverse_b(offered: float, servers: float) -> float:
     if math.isinf(total + term):
         return math.inf
     return total + term * _inverse_b_of_a_fraction(offered, servers - whole)
+
+
+def _log_of_largest(offered: float, servers: float) -> float:
+    """Return the logarithm of the sum's largest term: that of (x)(x - 1) ... (a + 1) / a^(x - a), where x is above a."""
+    return math.lgamma(servers + 1) - math.lgamma(offered + 1) - (servers - offered) * math.log(offered)
 
 
 def _inverse_b_of_a_fraction(offered: float, fraction: float) -> float:

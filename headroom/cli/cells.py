@@ -39,13 +39,14 @@ def cells(
         from capacity.cells.fleet import plan_fleet
         from headroom.located import BadInput, Problem
         from headroom.review.cells import show_fleet
-        from stacks.reading import judged_day, read_lock, read_spec, spec_path
+        from stacks.reading import forecast_located, judged_day, read_lock, read_spec, spec_path
 
         spec, lock = read_spec(environment), read_lock(environment)
         if spec.cells is None:
             where = f"stacks/{spec_path(environment).name}"
             raise BadInput([Problem(where, None, "cells", "the spec lists none, so there is nothing to divide")])
-        fleet = plan_fleet(spec, spec.cells, lock, judged_day(spec, settings.as_of, datetime.now(UTC)))
+        with forecast_located(environment):
+            fleet = plan_fleet(spec, spec.cells, lock, judged_day(spec, settings.as_of, datetime.now(UTC)))
         if write:
             for cell in fleet.cells:
                 for file in written(environment, cell):

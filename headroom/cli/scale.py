@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from capacity.simulation.outcome import Outcome
 
 SIZES = "3k,30k,300k,3M"
+MOST_SESSIONS = 5_000_000
+"""Beyond it the chances of plans that share a fleet are below any float."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,7 +49,7 @@ def scale(
         from capacity.cells.scale import TooManyCells, steps
         from headroom.located import BadInput, Problem
         from headroom.review.cells import show_scale, step_document
-        from stacks.reading import judged_day, read_lock, read_spec
+        from stacks.reading import forecast_located, judged_day, read_lock, read_spec
 
         sizes = _sizes(sessions)
         spec, lock = read_spec(environment), read_lock(environment)
@@ -57,7 +59,8 @@ def scale(
         for size in sizes:
             settings.say(f"{size:,} sessions ...")
             try:
-                step = next(made)
+                with forecast_located(environment):
+                    step = next(made)
             except TooManyCells as many:
                 raise BadInput([Problem("--most-nodes", None, "", str(many))]) from None
             found.append((step, _played(step, spec.zone) if simulate else None))
@@ -76,8 +79,8 @@ def _sizes(text: str) -> tuple[int, ...]:
         sizes = tuple(parse_amount(size.strip()) for size in text.split(","))
     except UnknownUnit as wrong:
         raise BadInput([Problem("--sessions", None, "", str(wrong))]) from None
-    if not all(sizes):
-        raise BadInput([Problem("--sessions", None, "", "expected numbers of 1 and more, such as 3k,30k")])
+    if not all(0 < size <= MOST_SESSIONS for size in sizes):
+        raise BadInput([Problem("--sessions", None, "", f"expected numbers from 1 to {MOST_SESSIONS:,}, such as 3k,30k")])
     return sizes
 
 

@@ -17,6 +17,10 @@ RECONNECT_SECONDS = 30.0
 """Within which callers who were cut call again, evenly spread: assumed."""
 _MANY_CALLS = 300_000
 """About a second's work."""
+MOST_CALLS = 10_000_000
+"""More take gigabytes, and minutes."""
+_YEARS = range(1970, 2200)
+"""Those of which clocks are known."""
 
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="An environment: stacks/Pulumi.<ENV>.yaml.")]
 
@@ -84,6 +88,9 @@ def simulate(
             reconnect_seconds=RECONNECT_SECONDS if lose_node else None,
         )
         expected = 60 * sum(inputs.traffic.calls_per_second)
+        if expected > MOST_CALLS:
+            held = inputs.traffic.holding_seconds
+            _wrong("--load", f"{load:g}", f"is about {expected:.3g} calls of {held:g} s; at most {MOST_CALLS:,} are played")
         if expected > _MANY_CALLS:
             settings.say(f"playing about {expected:,.0f} calls ...")
         played = SimulatedDay(environment, live, when, zone, load, seed, profile.basis, inputs, play(inputs, seed))
@@ -135,9 +142,12 @@ def _losses(clocks: list[str] | tuple[()], when: date, zone: str, made: "Capacit
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         _wrong("--day", text, "is not a day such as 2026-11-02")
+    if day.year not in _YEARS:
+        _wrong("--day", text, f"is not a day of the years {_YEARS[0]} to {_YEARS[-1]}")
+    return day
 
 
 def _wrong(option: str, value: str, said: str) -> NoReturn:

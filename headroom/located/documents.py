@@ -101,10 +101,12 @@ def _problem(error: ErrorDetails, node: yaml.Node, schema: Mapping[str, Any], sh
         if (tagged := _tagged(known, part, schema)) is not None:
             known = tagged  # pydantic names the tag of a union, and the file does not, though it may have a key of that name
             continue
-        below = child(here, part)
-        known = _schema_below(known, part, schema)
-        if below is None and not (part == error["loc"][-1] and error["type"] in ("missing", "extra_forbidden")):
-            continue  # the tag of a union, which pydantic names and the file does not
+        below, key = child(here, part), _schema_below(known, part, schema)
+        lacking = part == error["loc"][-1] and error["type"] in ("missing", "extra_forbidden")
+        if below is None and key is None and not lacking:
+            known = _narrowed(known, part, schema)
+            continue  # the tag of a union, which pydantic names and neither file nor schema does
+        known = key if key is not None else known
         path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}".lstrip(".")
         if below is not None:
             here, line = below, _line_of(here, part)
@@ -146,6 +148,8 @@ def _line_of(parent: yaml.Node, key: str | int) -> int:
 def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         keys = _known_keys(error["loc"][:-1], schema)
+        if last in keys:
+            return "does not go with the other keys that stand here"
         near = difflib.get_close_matches(str(last), keys, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(keys))}"
         return f"unknown key; {hint}"
@@ -162,7 +166,8 @@ def _message(error: ErrorDetails, last: str | int, schema: Mapping[str, Any]) ->
 def _known_keys(location: tuple[str | int, ...], schema: Mapping[str, Any]) -> list[str]:
     known: Mapping[str, Any] = schema
     for part in location:
-        known = _schema_below(known, part, schema)
+        below = _schema_below(known, part, schema)
+        known = below if below is not None else _narrowed(known, part, schema)
     return [key for option in _options(known, schema) for key in option.get("properties", {})]
 
 
@@ -176,7 +181,8 @@ def _tagged(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) 
     return next((member for member in found if member is not None), None)
 
 
-def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what may stand below a key or an index, or None where the schema knows no such key."""
     if (member := _tagged(known, part, root)) is not None:
         return member
     for option in _options(known, root):
@@ -188,11 +194,15 @@ def _schema_below(known: Mapping[str, Any], part: str | int, root: Mapping[str, 
             return dict(option["additionalProperties"])
         if isinstance(part, int) and "items" in option:
             return dict(option["items"])
-    # A union's tag: stay with the options that it names.
+    return None
+
+
+def _narrowed(known: Mapping[str, Any], tag: str | int, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of a union that a tag names; all of them where it names none."""
     tagged = [
         option
         for option in _options(known, root)
-        if part
+        if tag
         in (
             option.get("properties", {}).get("kind", {}).get("enum")
             or [option.get("properties", {}).get("kind", {}).get("const")]

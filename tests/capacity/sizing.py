@@ -40,6 +40,7 @@ PM2: Document = {
     "memory_per_session": "40MB",
     "base_memory": "100MB",
     "max_memory_restart": "2GB",
+    "pod_memory": "16GB",
     "kill_timeout": "600s",
     "drain": "600s",
     "grace": "630s",

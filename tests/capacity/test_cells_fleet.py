@@ -9,7 +9,7 @@ import pytest
 from capacity.cells.division import cell_document, part_of
 from capacity.cells.fleet import FleetPlan, plan_fleet
 from capacity.cells.places import Cell, Cells
-from capacity.cells.scale import fewest_cells, grown
+from capacity.cells.scale import TooManyCells, fewest_cells, grown
 from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
 
 AS_OF = date(2026, 11, 3)
@@ -124,3 +124,12 @@ def test_the_fewest_cells_are_found_and_one_fewer_is_too_few() -> None:
     assert max(cell.nodes for cell in found.cells) <= 60
     fewer = plan_fleet(bigger, _like(len(found.cells) - 1, 60), forecast, DATA_END)
     assert max(cell.nodes for cell in fewer.cells) > 60
+
+
+def test_nodes_that_no_cell_does_with_are_refused_at_once() -> None:
+    """What a cell needs however few calls it has is the least that a cluster must be trusted with; with it cells are found."""
+    spec, forecast = read_spec(spec_document(healthcare=live(), sales=live())), lock(healthcare=load(), sales=load())
+    with pytest.raises(TooManyCells, match=r"a cell needs \d+ nodes however few calls it has") as refused:
+        fewest_cells(spec, forecast, DATA_END, 1)
+    least = int(str(refused.value).split()[3])
+    assert max(cell.nodes for cell in fewest_cells(spec, forecast, DATA_END, least + 1).cells) <= least + 1

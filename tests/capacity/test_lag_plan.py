@@ -68,6 +68,7 @@ def test_a_lost_node_is_judged_where_the_spec_says_how_long_it_may_take() -> Non
     (short,) = _planned(node_loss={"allowed": "120s"}).shortfalls
     assert (short.resource, short.required, short.provided) == ("replacement", 405, 120)
     assert short.remedy == "lower scaling.node_loss.cluster.toleration from 300s to 15s"
+    assert not _planned(node_loss={"allowed": "120s", "cluster": {"toleration": "15s"}}).shortfalls
     with pytest.raises(ValidationError, match="node_loss needs the stages of a new pod"):
         _planned(lag={"value": "180s"}, node_loss={"allowed": "10m"})
 

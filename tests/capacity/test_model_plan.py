@@ -164,3 +164,30 @@ def test_the_document_shows_every_provider() -> None:
     assert whole["asked"]["tokens a minute"] == {"required": 9_000_000, "limit": 20_000_000, "headroom": 1.2222}
     assert whole["outages"][0] == {"failed": ["primary"], "carried": {"lines": 90}, "unserved": 910, "survived": False}
     assert "asked" not in standing
+
+
+def test_measured_bursts_raise_the_chance_of_a_refused_minute() -> None:
+    """The ratio of the window nearest to the mean call counts, by the verticals' peaks, and never less than chance alone."""
+
+    def estimate(value: float) -> dict[str, float]:
+        return {"value": value, "low": value, "high": value}
+
+    def measured(*ratios: tuple[int, float]) -> dict[str, Any]:
+        windows = [{"window_seconds": seconds, "ratio": estimate(ratio)} for seconds, ratio in ratios]
+        hour = {"day": "mon", "start": "09:00", "zone": "UTC", "starts_per_minute": estimate(10), "peakedness": windows}
+        return {
+            "days": 60,
+            "starts_per_second": {"p999": estimate(3), "maximum": 5},
+            "holding_seconds": estimate(240),
+            "holding_limit_seconds": 900,
+            "overdispersion": estimate(1),
+            "day_cv": estimate(0.1),
+            "busy_hour": hour,
+            "method": "test",
+        }
+
+    spec = read_spec(spec_document(a=live(), b=live()) | {"model": {"primary": token_limited()}})
+    bursty = load(300, demand=measured((60, 2.0), (300, 5.0)))
+    made = plan(spec, lock(a=bursty, b=load(100, demand=measured((300, 0.5)))), DATA_END)
+    assert made.model.refusals is not None
+    assert made.model.refusals.chance == pytest.approx(refusal_chance(20e6, 400, 6000, 4000, peakedness=(3 * 5 + 1) / 4))

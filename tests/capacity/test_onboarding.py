@@ -326,6 +326,21 @@ def test_the_bill_counts_the_mean_of_the_customers() -> None:
     assert minutes[1] == pytest.approx((minutes[0] or 0) * (30 + 1200 * 240 / 86400 * 5 / 7) / 30)
 
 
+def test_a_customer_bought_one_of_the_plans_and_bears_its_part_of_the_bill() -> None:
+    """A plan that is not sold is refused by its field; a customer that begins within the lock's validity is one more tenant."""
+    sold = {"small": {"tenants": 3, "cap": 50, "sessions": 20}, "large": {"tenants": 1, "cap": 50, "sessions": 20}}
+    spec = spec_document(a=live()) | {"plans": sold}
+    with pytest.raises(ValidationError, match=r"customers\[0\]\.plan: there is no plan 'gone'; there are: small, large"):
+        read_spec(spec | {"customers": [_document(plan="gone")]})
+    spec["model"]["primary"]["price_per_session_minute"] = {"amount": 0.05}
+    late = _document("later", plan="small", start=_starts(60))
+    joined = plan(
+        read_spec(spec | {"customers": [_document(plan="small"), late]}), lock(a=load(100, mean_sessions=30.0)), DATA_END
+    )
+    assert [(cost.name, cost.tenants) for cost in joined.sold_costs] == [("small", 4), ("large", 1)]
+    assert joined.sold_costs[0].model == pytest.approx(4 * (joined.sold_costs[1].model or 0))
+
+
 def test_the_document_and_the_chain_show_the_term() -> None:
     """Without customers nothing of it is printed; with them the figure, its interval, diversity and the customers that bind."""
     assert "onboarding" not in json.dumps(_planned().document())

@@ -1,13 +1,20 @@
 """The planner: design.md's worked example, and what must hold for every plan."""
 
+import contextlib
+import io
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity import CapacityPlan, NoForecast, plan
+from capacity.explain import explain
+from capacity.lock import DataSource
 from capacity.plan import LivePlan
 from capacity.required import growth_factor
 from capacity.traffic.erlang import erlang_b
@@ -137,6 +144,25 @@ def test_a_pod_that_holds_nothing_is_a_shortfall_not_an_error() -> None:
     assert [(s.resource, s.required, s.provided) for s in made.shortfalls] == [("pod", 1, 0)]
 
 
+@pytest.mark.parametrize(
+    ("vertical", "remedy"),
+    [
+        ({"pod": {"cpu": 4, "memory": "16Gi", "descriptors": 100}}, "pod.descriptors from 100 to 114"),
+        ({"pod": {"cpu": 4, "memory": "100Mi"}}, "pod.memory from 100Mi to 229Mi"),
+        ({"pod": {"cpu": "40m", "memory": "16Gi"}}, "pod.cpu from 40m to 100m"),
+        (
+            {"pod": {"cpu": 4, "memory": "16Gi", "requests": {"cpu": "10m", "memory": "16Mi"}}},
+            "pod.requests.cpu from 10m to 100m, verticals.a.pod.requests.memory from 16Mi to 229Mi",
+        ),
+        ({"cap": {"sessions": 1, "reason": "one line", "source": "x"}}, "cap.sessions from 1 to 2"),
+    ],
+)
+def test_a_pod_that_holds_nothing_is_told_what_it_needs(vertical: dict[str, Any], remedy: str) -> None:
+    """Whatever binds is named, with the least that lets a pod safely hold one session."""
+    made = plan(read_spec(spec_document(a=live(**vertical))), lock(a=load()), DATA_END)
+    assert [s.remedy for s in made.shortfalls if s.resource == "pod"] == [f"raise verticals.a.{remedy}"]
+
+
 def test_a_pod_larger_than_any_node_is_a_shortfall() -> None:
     """No number of nodes takes a pod that is larger than one."""
     made = plan(read_spec(spec_document(a=live(pod={"cpu": 64, "memory": "16Gi"}))), lock(a=load()), DATA_END)
@@ -157,6 +183,61 @@ def test_spec_and_lock_must_speak_of_the_same_verticals() -> None:
         plan(read_spec(spec_document(a=live())), lock(b=load()), DATA_END)
     with pytest.raises(NoForecast, match="has a vertical 'b'"):
         plan(read_spec(spec_document(a=live())), lock(a=load(), b=load()), DATA_END)
+
+
+@pytest.mark.parametrize("day", [date(9999, 12, 31), date(1, 1, 1), DATA_END + timedelta(days=731)])
+def test_a_day_far_from_the_data_is_named(day: date) -> None:
+    """Two years from its data a forecast says nothing; up to then an old one is a shortfall."""
+    spec, forecast = read_spec(spec_document(a=live())), lock(a=load())
+    with pytest.raises(NoForecast, match="the day that is judged") as far:
+        plan(spec, forecast, day)
+    assert far.value.field == "data_end"
+    assert "forecast" in {short.resource for short in plan(spec, forecast, DATA_END + timedelta(days=730)).shortfalls}
+
+
+def test_a_time_is_no_day() -> None:
+    """Which day an instant is depends on the zone, so the caller must say it."""
+    with pytest.raises(TypeError, match="as_of must be a day, got the time 2026-11-02"):
+        plan(read_spec(spec_document(a=live())), lock(a=load()), datetime(2026, 11, 2, tzinfo=UTC))
+
+
+def test_the_lines_of_the_document_run() -> None:
+    """What docs/capacity.md shows of the package in Python is what it does, but for the printed figures."""
+    text = (Path(__file__).parents[2] / "docs" / "capacity.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        exec(lines, {})  # noqa: S102  # the point of the test
+    assert shown.getvalue().splitlines() == [line.partition("# ")[2] for line in lines.splitlines() if "# " in line]
+
+
+def test_the_chain_begins_with_the_data() -> None:
+    """Each input of the lock that a vertical's forecast names, with its rows and its digest; a declared one has none."""
+    read = {"kind": "calls", "rows": 100, "used": 97, "rejected": {"no start": 3}, "digest": "sha256:" + 64 * "7"}
+    data = [DataSource.model_validate({"name": name} | read) for name in ("first file", "second file")]
+    forecast = lock(a=load(source="first file"), b=load()).model_copy(update={"sources": tuple(data)})
+    made = plan(read_spec(spec_document(a=live(), b=live())), forecast, DATA_END)
+    first, second = explain(made, "a")[:2]
+    assert (first.name, first.value, first.unit, second.name) == ("data", 97, "rows", "forecast peak")
+    assert first.formula == "calls: 97 of 100 rows used, 3 rejected: no start"
+    assert first.source == "first file, sha256:777777777777"
+    assert [step.name for step in explain(made, "b")[:3]] == ["data", "data", "forecast peak"]
+
+
+@pytest.mark.parametrize("growth", [20.0, 100.0])
+def test_a_load_that_explodes_is_planned_at_once(growth: float) -> None:
+    """Lead times ask for the load of two years on: the steps that takes do not grow with it."""
+    document = spec_document(a=live(mean_call={"value": "180s"})) | {"margins": {"growth_per_quarter": growth}}
+    document["carrier"] = {
+        "name": "carrier",
+        "channels": {"value": 10**6},
+        "starts_per_second": {"value": 10**4},
+        "source": "test",
+    }
+    made = plan(read_spec(document), lock(a=load()), DATA_END)
+    (starts,) = (part for part in made.sizings if part.name == "carrier starts")
+    assert starts.lead is not None
+    assert starts.lead.short_on is not None
 
 
 def test_the_standing_document_does_not_age() -> None:

@@ -1,6 +1,7 @@
 """The books of a run: they agree on every day that can be drawn, and a run whose books do not is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from capacity.simulation import accounts
 from capacity.simulation import run as running
 from capacity.simulation.accounts import Marks
 from capacity.simulation.day import Autoscaler, Behaviour, Day, Fleet, Floor, Group, NodeLoss, Nodes, Policy, TokenBucket, Traffic
-from capacity.simulation.outcome import InvariantBroken, Outcome
+from capacity.simulation.outcome import CALLS, LITTLE, TOKENS, InvariantBroken, Outcome
 from capacity.simulation.run import simulate
 from capacity.traffic.mmpp import PhasedArrivals
 
@@ -71,6 +72,13 @@ def test_every_day_closes_its_books(day: Day, seed: int) -> None:
     assert 0 <= run.full_seconds <= day.traffic.seconds * (1 + 1e-9)
     assert run.called_again <= run.lost <= calls.carried
     assert simulate(day, seed) == run
+
+
+def test_an_outcome_says_what_its_books_were_held_to() -> None:
+    """Tokens are among it where they are limited."""
+    plain = Day(Traffic((1.0,) * 5, 60.0), Fleet(pods=2, sessions_per_pod=10))
+    assert simulate(plain, 1).invariants == (CALLS, LITTLE)
+    assert simulate(replace(plain, tokens=TokenBucket(1000.0, 10.0)), 1).invariants == (CALLS, LITTLE, TOKENS)
 
 
 def test_another_fleet_meets_the_same_calls() -> None:

@@ -52,6 +52,15 @@ def test_a_worker_has_time_for_its_calls_and_the_pod_for_its_worker() -> None:
     assert idle.remedy == "lower workers.kill_timeout from 700s to 630s"
 
 
+def test_processes_are_restarted_before_the_kernel_ends_their_pod() -> None:
+    """Eight processes of up to 2 GB do not fit into a pod of 15: PM2 would never come to restart one."""
+    assert size_workers(read(Workers, PM2), sessions=100, safe_utilisation=0.9).shortfall is None
+    short = size_workers(read(Workers, PM2, pod_memory="15GB"), sessions=100, safe_utilisation=0.9).shortfall
+    assert short is not None
+    assert (short.required, short.provided, short.unit) == (16e9, 15e9, "bytes")
+    assert short.remedy == "raise workers.pod_memory from 15GB to 15259Mi"
+
+
 def test_one_metrics_port_shows_one_worker_at_random() -> None:
     """In cluster mode the metric must be summed; one process a pod has nothing to sum."""
     random = size_workers(read(Workers, PM2, metric="of one process"), sessions=100, safe_utilisation=0.9).shortfall
@@ -67,7 +76,8 @@ def test_remedies_of_several_shortfalls_stand_together() -> None:
     assert short is not None
     assert short.unit == "sessions a pod"
     assert short.remedy == (
-        "raise workers.max_memory_restart from 2GB to 7018Mi and raise workers.kill_timeout from 1.6s to 600s"
+        "raise workers.max_memory_restart from 2GB to 7018Mi and raise workers.pod_memory from 16GB to 56144Mi "
+        "and raise workers.kill_timeout from 1.6s to 600s"
     )
 
 

@@ -27,6 +27,27 @@ def test_the_sum_is_that_of_the_terms(count: int, mean: float) -> None:
     assert poisson_cdf(count, mean) == pytest.approx(min(1.0, terms), rel=1e-11, abs=1e-300)
 
 
+@pytest.mark.parametrize("deviations", [-6, -3, -0.5, 0, 0.001, 2, 3.09, 4.75])
+def test_the_expansion_for_many_meets_the_sum(deviations: float) -> None:
+    """Where the two meet, adding a hundred thousand arrivals' terms upwards gives the same chance."""
+    mean = 100_000.0
+    count = int(mean + deviations * math.sqrt(mean))
+    terms = math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(95_000, count + 1))
+    assert poisson_cdf(count, mean) == pytest.approx(terms, rel=1e-8)
+
+
+@given(mean=st.floats(1e5, 1e14), deviations=st.floats(-5, 5))
+def test_many_arrivals_are_nearly_normal(mean: float, deviations: float) -> None:
+    """Whatever the mean, the chance is that of a normal distribution but for its skewness of 1 / sqrt(mean)."""
+    count = int(mean + deviations * math.sqrt(mean))
+    assert poisson_cdf(count, mean) == pytest.approx(math.erfc(-deviations / math.sqrt(2)) / 2, abs=1e-9 + 1 / math.sqrt(mean))
+
+
+def test_a_quantile_of_very_many_arrivals_takes_no_time() -> None:
+    """A load that grows a hundredfold a quarter is asked of two years on: the steps go with the digits, not with the load."""
+    assert poisson_quantile(1e18) == pytest.approx(1e18 + 3.0902 * 1e9, rel=1e-12)
+
+
 @given(mean=st.floats(0, 1e6), probability=st.floats(0.001, 0.999999))
 def test_the_quantile_is_the_least_number_that_holds(mean: float, probability: float) -> None:
     """At the quantile the chance is reached, one below it is not."""

@@ -237,6 +237,7 @@ SHORT: tuple[tuple[str, Document], ...] = (
     ("first audio", {"latency.to_first_audio.synthesis.value": "800ms"}),
     ("desk sockets", {"verticals.desk.sockets.tracked": 100}),
     ("sales workers", {"verticals.sales.workers.max_memory_restart": "200MB"}),
+    ("sales workers", {"verticals.sales.workers.max_memory_restart": "3GB"}),
     ("sales workers", {"verticals.sales.workers.kill_timeout": "2s"}),
     ("sales workers", {"verticals.sales.workers.kill_timeout": "5000s"}),
     ("jobs queue", {"verticals.jobs.queue.max_memory": "100MB"}),

@@ -222,3 +222,9 @@ def test_what_makes_no_sense_is_refused_by_name(call: Callable[[], float], messa
     """An argument out of its range is named, with what came."""
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_fleet_far_above_its_load_loses_nothing_and_is_not_counted_through() -> None:
+    """Half as many servers again for a thousand million erlangs: no float holds the loss, and it is said at once."""
+    assert erlang_b(1e9, 1.5e9) == 0.0
+    assert 0 < erlang_b(1000.0, 1900.0) < 1e-120

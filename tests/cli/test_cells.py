@@ -52,7 +52,9 @@ def test_a_measured_lock_scales() -> None:
     ("arguments", "said"),
     [
         (("scale", "prod", "--sessions", "many"), "--sessions"),
-        (("scale", "prod", "--sessions", "0"), "expected numbers of 1 and more"),
+        (("scale", "prod", "--sessions", "0"), "expected numbers from 1 to 5,000,000"),
+        (("scale", "prod", "--sessions", "30M"), "expected numbers from 1 to 5,000,000"),
+        (("scale", "prod", "--sessions", "3k", "--most-nodes", "1"), "nodes however few calls it has"),
         (("cells", "prod"), "cells: the spec lists none"),
         (("cells", "nowhere"), "there is no environment 'nowhere'"),
     ],

@@ -29,7 +29,7 @@ def test_the_plan_carries_its_day_and_more_load_is_more() -> None:
     """At the forecast nothing is blocked; at five times it calls are, with all pods that there may be."""
     plain, burdened = simulated("local", "sales"), simulated("local", "sales", "--load", "5")
     assert plain["calls"]["refused"] == 0 < plain["calls"]["offered"]
-    assert plain["invariants"] == {"little": True, "conservation": True}
+    assert plain["invariants"] == ["conservation of calls", "Little's law", "conservation of tokens"]
     assert burdened["calls"]["offered"] > 4 * plain["calls"]["offered"]
     assert burdened["calls"]["at_pods"] > 0
     assert len(plain["minutes"]["ready"]) == 1440
@@ -67,6 +67,10 @@ def test_calls_are_as_long_as_the_spec_says_where_nothing_was_measured() -> None
         (("local", "nope"), "VERTICAL: nope: is no live vertical; there are: healthcare"),
         (("local", "salon", "--day", "monday"), "--day: monday: is not a day such as 2026-11-02"),
         (("local", "salon", "--lose-node", "noon"), "--lose-node: noon: is not a time such as 10:30"),
+        (("local", "salon", "--day", "0001-01-01"), "--day: 0001-01-01: is not a day of the years 1970 to 2199"),
+        (("local", "sales", "--load", "1e9"), "--load: 1e+09: is about "),
+        (("local", "sales", "--load", "100", "--holding", "10ms"), "calls of 0.01 s; at most 10,000,000 are played"),
+        (("--as-of", "9999-12-31", "local", "sales"), "stacks/local.forecast.json: data_end: is 2026-"),
         (("local", "salon", "--load", "-1"), "--load: -1.0: is not a factor of 0 or more"),
     ],
 )
