@@ -13,6 +13,12 @@ PROBES = "probes"
 """The name of the port of probes, drain and metrics."""
 
 
+def pod_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the pod that the spec of a workload makes."""
+    pod: Mapping[str, Any] = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
+    return pod
+
+
 def unprivileged_pod() -> dict[str, Any]:
     """Return the security context of a pod that the restricted Pod Security Standard admits."""
     return {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}}

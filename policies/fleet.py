@@ -154,7 +154,11 @@ def admitted_sessions(live: Live) -> int:
             f"{environment.path} sets HEADROOM_MAX_SESSIONS {len(found)} times",
             "set it once, to the sessions that a pod may admit",
         )
-    return found[0]["value"].count(at_least=1)
+    admitted = found[0]["value"]
+    if admitted.value == "0":
+        message = "its pods admit no session (HEADROOM_MAX_SESSIONS is 0): by processor, memory or open files they hold none"
+        raise Unreadable(live.deployment.name, message, "see what `headroom plan` asks for in its shortfalls")
+    return admitted.count(at_least=1)
 
 
 def safe_sessions(live: Live, floors: Floors, safe_utilisation: float) -> int:

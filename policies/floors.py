@@ -6,6 +6,9 @@ from typing import Any
 
 from policies import documents
 
+HEALTH_DATA_STAYS = ("us",)
+"""Where the edge keeps calls with health data, unless the organisation says otherwise of an environment."""
+
 
 @dataclass(frozen=True)
 class SessionCost:
@@ -53,8 +56,14 @@ class Floors:
     maximum_first_token_seconds: float | None = None
     maximum_first_audio_seconds: float | None = None
     """What a latency budget may be at most; None: whatever it claims."""
+    health_data_jurisdictions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By environment, where the edge may keep calls with health data; an empty list: anywhere. Others: `HEALTH_DATA_STAYS`."""
     minimum_losses: Mapping[str, "Losses"] = field(default_factory=dict)
     """What the machines of an environment must survive, by environment; what they claim counts where that is more."""
+
+    def jurisdictions(self, environment: str) -> tuple[str, ...]:
+        """Return where the edge of an environment may keep calls with health data; nothing where it may be anywhere."""
+        return self.health_data_jurisdictions.get(environment, HEALTH_DATA_STAYS)
 
     def session(self, vertical: str) -> SessionCost:
         """Return the least that a session of a vertical can cost."""
@@ -109,6 +118,14 @@ def _flag(value: Any, where: str) -> bool:
     return value
 
 
+def _jurisdictions(value: Any, where: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name, given in documents.mapping(value, where).items():
+        listed = documents.items(given, f"{where}.{name}")
+        found[name] = tuple(documents.text(one, f"{where}.{name}[{index}]") for index, one in enumerate(listed))
+    return found
+
+
 def _losses(value: Any, where: str) -> dict[str, Losses]:
     found = {}
     for name, given in documents.mapping(value, where).items():
@@ -135,6 +152,7 @@ _OPTIONAL: Mapping[str, Callable[[Any, str], Any]] = {
     "longest_adoption_days": _days,
     "maximum_first_token_seconds": _seconds,
     "maximum_first_audio_seconds": _seconds,
+    "health_data_jurisdictions": _jurisdictions,
     "minimum_losses": _losses,
 }
 """What a floors file may leave out, and how each is read."""

@@ -1,5 +1,6 @@
 """The job queue of a vertical: what its server and its workers are configured by."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from policies.documents import WrongDocument
 from policies.fleet import autoscaler_of, maximum_pods
 from policies.stack import Place, Resource, Stack, Unreadable, WrongField, annotation, field, optional_annotation
 from policies.workload_types import POD_SPECS
-from policies.workloads import CONFIG_MAP, configuration, of_kind, pod_of
+from policies.workloads import CONFIG_MAP, beside_each_other, configuration, of_kind, pod_of
 
 _SETTINGS = "bullmq.json"
 _CAP = "HEADROOM_QUEUE_DEPTH_CAP"
@@ -31,6 +32,8 @@ class Jobs:
     retained: int
     """Finished jobs that are kept."""
     concurrency: int
+    most_per_second: float
+    """Jobs that all workers together may begin, by BullMQ's limiter."""
     redis: Place
     """redis.conf."""
 
@@ -66,12 +69,21 @@ def jobs_of(stack: Stack, server: Resource) -> Jobs:
         cap = documents.integer(document.get("depthCap"), "depthCap", 1)
         worker = documents.mapping(document.get("worker"), "worker")
         concurrency = documents.integer(worker.get("concurrency"), "worker.concurrency", 1)
+        most = _most_per_second(worker.get("limiter"))
     except WrongDocument as error:
         raise WrongField(settings.resource.name, settings.path, "the settings of a queue", why=str(error)) from None
     caps = [cap, *(place.count(at_least=1) for place in stack.once(_caps).get(vertical, ())), *_gateway_caps(stack, vertical)]
     return Jobs(
-        server, vertical, settings, max(caps), min(caps), retained, concurrency, configuration(stack, server, "redis.conf")
+        server, vertical, settings, max(caps), min(caps), retained, concurrency, most, configuration(stack, server, "redis.conf")
     )
+
+
+def _most_per_second(limiter: Any) -> float:
+    if limiter is None:
+        return math.inf
+    given = documents.members(limiter, "worker.limiter", frozenset({"max", "duration"}))
+    jobs = documents.integer(given["max"], "worker.limiter.max", 1)
+    return 1000 * jobs / documents.number(given["duration"], "worker.limiter.duration", 1)
 
 
 def workers(stack: Stack, jobs: Jobs) -> int:
@@ -110,7 +122,7 @@ def _names(text: Place, vertical: str) -> bool:
 def _gateway_caps(stack: Stack, vertical: str) -> Iterator[int]:
     """Yield the caps that the gateways of a queue refuse at: they are who adds jobs."""
     for gateway in of_kind(stack, "queue-gateway"):
-        for container in pod_of(gateway)["containers"].items():
+        for container in beside_each_other(pod_of(gateway)):
             for one in container.listed("env"):
                 if one["name"].text() == "HEADROOM_SETTINGS" and _names(one["value"], vertical):
                     try:
@@ -127,7 +139,7 @@ def _caps(stack: Stack) -> Mapping[str, list[Place]]:
         owner = optional_annotation(workload, "vertical")
         if owner is None:
             continue
-        for container in pod_of(workload)["containers"].items():
+        for container in beside_each_other(pod_of(workload)):
             for one in container.listed("env"):
                 if one["name"].text() == _CAP:
                     found.setdefault(owner.text(), []).append(one["value"])

@@ -46,6 +46,7 @@ from policies.rules import (
     scripts,
     serving,
     sessions,
+    shortfalls,
     starts,
     telling,
     tunnels,
@@ -68,7 +69,7 @@ def all_rules() -> tuple[Rule, ...]:
     parts = (model, serving, carriers, turn, bus, queues, tunnels, edge, entrance, starts, scripts, latency, lead_times)
     whole = (reach, ways, references, alerts, watching, telling, images, isolation, pod_security, door, free, workloads)
     found = tuple(rule for family in (*evidence, *pods, *machines, *parts, *whole) for rule in family.RULES)
-    return (*found, *waiving.waiving_rules(rule_names))
+    return (*found, *shortfalls.shortfall_rules(found), *waiving.waiving_rules(rule_names))
 
 
 def rule_names() -> frozenset[str]:

@@ -29,13 +29,19 @@ class Part:
     """How that came about."""
     remedy: str
     lead_seconds: float | None
-    """None: more of it is there at once."""
+    """None or 0: more of it is there at once."""
     for_today: bool = False
     """Whether its own rule asks what it holds on the day of the judgement, and not on the lock's last valid day."""
+    at_most: Callable[[], float] | None = None
+    """What is asked with every workload at its maximum, where its own rule judges that; None: it judges the load."""
 
     def short(self, day: date) -> bool:
         """Return whether it holds less than is asked on a day."""
         return exceeds(self.asked(day), self.provided(day))
+
+    def short_by_its_rule(self, day: date) -> bool:
+        """Return whether its own rule refuses it on a day."""
+        return self.short(day) if self.at_most is None else exceeds(self.at_most(), self.provided(day))
 
 
 def shortfall(part: Part, lock: Lock) -> Iterator[Finding]:
@@ -50,14 +56,14 @@ def shortfall(part: Part, lock: Lock) -> Iterator[Finding]:
 
 def late_order(part: Part, lock: Lock, as_of: date) -> Iterator[Finding]:
     """Yield a finding where more of a part, that is enough today, had to be ordered before today."""
-    if part.lead_seconds is None:
+    if not part.lead_seconds:
         return
     lead = int(part.lead_seconds // _DAY_SECONDS)
     late = min((as_of - lock.data_end).days + lead - 1, _HORIZON_DAYS)  # the last day for which an order of today comes too late
     if late < 0 or not part.short(lock.data_end + timedelta(days=late)):
         return
-    if part.short(as_of if part.for_today else lock.valid_until):
-        return  # the rule of the part refuses what is short already
+    if part.short_by_its_rule(as_of if part.for_today else lock.valid_until):
+        return
     day = _first_short(part, lock.data_end, late)
     message = (
         f"the load passes what it holds on {day} ({part.holds}); more of it takes {lead} days, so it had to be ordered by "

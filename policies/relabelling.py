@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from policies.services import pod_labels
 from policies.stack import Place, Resource, WrongField, field
-from policies.workloads import pod_of
+from policies.workloads import beside_each_other, pod_of
 
 _POD = "__meta_kubernetes_pod"
 _WHERE = ("__address__", "__metrics_path__", "__scheme__")
@@ -42,7 +42,7 @@ def _targets(workload: Resource, namespace: str) -> Iterator[dict[str, str]]:
     for name, value in pod_labels(workload).items():
         pod[f"{_POD}_label_{_NO_NAME.sub('_', name)}"] = value
         pod[f"{_POD}_labelpresent_{_NO_NAME.sub('_', name)}"] = "true"
-    for container in pod_of(workload)["containers"].items():
+    for container in beside_each_other(pod_of(workload)):
         for port in container.listed("ports"):
             called = port.get("name")
             yield pod | {

@@ -6,7 +6,7 @@ from typing import Any
 
 from policies.stack import Resource, Stack, field, identity
 from policies.workload_types import POD_SPECS
-from policies.workloads import pod_metadata, pod_of
+from policies.workloads import beside_each_other, pod_metadata, pod_of
 
 SERVICE = "kubernetes:core/v1:Service"
 
@@ -41,7 +41,7 @@ def pod_labels(workload: Resource) -> Mapping[str, str]:
 
 def listening(workload: Resource) -> Iterator[Port]:
     """Yield the ports of a workload's containers."""
-    for container in pod_of(workload)["containers"].items():
+    for container in beside_each_other(pod_of(workload)):
         for port in container.listed("ports"):
             name, protocol = port.get("name"), port.get("protocol")
             number = port["containerPort"].count(at_least=1)

@@ -33,6 +33,8 @@ class Resource:
     type: str
     name: str
     props: Mapping[str, Any]
+    ignored: tuple[str, ...] = ()
+    """Places whose change the engine ignores: it keeps what stands there, whatever the inputs say."""
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,21 @@ def _by_kind(stack: Stack) -> Mapping[str, list[Resource]]:
     return found
 
 
+def starting(pod: Place) -> Iterator[tuple[Place, bool]]:
+    """Yield the initial containers of a pod in their order, each with whether it stays beside the others (a native sidecar)."""
+    for container in pod.listed("initContainers"):
+        restarts = container.get("restartPolicy")
+        yield container, restarts is not None and restarts.text() == "Always"
+
+
+def beside_each_other(pod: Place) -> list[Place]:
+    """Return the containers of a pod that run at once: its own, and the initial ones that stay beside them."""
+    return [*pod["containers"].items(), *(container for container, stays in starting(pod) if stays)]
+
+
 def has_container(workload: Resource, name: str) -> bool:
     """Return whether a workload's pods have a container of a name."""
-    return any(container["name"].text() == name for container in pod_of(workload)["containers"].items())
+    return any(container["name"].text() == name for container in beside_each_other(pod_of(workload)))
 
 
 def watchers(stack: Stack, name: str) -> list[Resource]:
@@ -90,7 +102,7 @@ def configuration(stack: Stack, workload: Resource, file: str) -> Place:
 
 def container_of(workload: Resource, name: str) -> Place:
     """Return the place of a workload's container; none or two of the name are `Unreadable`."""
-    found = [container for container in pod_of(workload)["containers"].items() if container["name"].text() == name]
+    found = [container for container in beside_each_other(pod_of(workload)) if container["name"].text() == name]
     if len(found) != 1:
         raise Unreadable(workload.name, f"{len(found)} of its containers are called {name}", "deploy what the program renders")
     return found[0]

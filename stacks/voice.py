@@ -30,16 +30,7 @@ if TYPE_CHECKING:
 
 def render(plan: CapacityPlan) -> Blueprint:
     """Return every resource of an environment."""
-    resources = (
-        *cluster_provider(plan),
-        root_resource(plan),
-        *plan_resources(plan, parent=ROOT),
-        *sold_resources(plan, parent=ROOT),
-        *storage_resources(plan.stack.storage, parent=ROOT),
-        *model_resources(plan.model, parent=ROOT),
-        *carrier_resources(plan.stack.carrier, parent=ROOT),
-        *latency_resources(plan.stack.latency, parent=ROOT),
-        *node_resources(plan, parent=ROOT),
+    workloads = (
         *gpu_resources(plan, parent=ROOT),
         *(
             resource
@@ -55,6 +46,18 @@ def render(plan: CapacityPlan) -> Blueprint:
         *gateway_resources(plan, model_addresses(plan), parent=ROOT),
         *edge_resources(plan, parent=ROOT),
         *observability_resources(plan, parent=ROOT),
+    )
+    resources = (
+        *cluster_provider(plan),
+        root_resource(plan),
+        *plan_resources(plan, parent=ROOT),
+        *sold_resources(plan, parent=ROOT),
+        *storage_resources(plan.stack.storage, parent=ROOT),
+        *model_resources(plan.model, parent=ROOT),
+        *carrier_resources(plan.stack.carrier, parent=ROOT),
+        *latency_resources(plan.stack.latency, parent=ROOT),
+        *node_resources(plan, workloads, parent=ROOT),
+        *workloads,
     )
     return Blueprint(tuple(behind_door(resources, plan, parent=ROOT)))
 

@@ -2,19 +2,25 @@
 
 import json
 import tempfile
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity import plan
 from capacity.shortfall import Shortfall
 from policies.adapters.program import judge_blueprint
-from stacks.reading import floors_path
+from policies.judge import rule_names
+from policies.rules.shortfalls import SAID_BY
+from stacks.reading import floors_path, lock_path, read_lock
+from stacks.reading import read_spec as read_prod
 from stacks.voice import render
 from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
+from tests.environments import planned
 
 
 def _seldom(values: st.SearchStrategy[int]) -> st.SearchStrategy[int | None]:
@@ -59,10 +65,18 @@ RULE_OF = {
     "lag": "claims-match-lock",
     "nodes": "nodes-cover-maximum",
 }
+PLAN_S_WORD = "plan-falls-short-nowhere"
 
 
 def _rule_of(found: Shortfall) -> str:
     return "lead-times-met" if found.unit == "days" and found.resource != "forecast" else RULE_OF[found.resource]
+
+
+def _rules_of(short: Iterable[Shortfall]) -> set[str]:
+    """Return the rules that say it: blocked calls are told by too few sessions, and where those are enough by the plan's word."""
+    resources = {found.resource for found in short}
+    blocking = {PLAN_S_WORD} if "blocking" in resources and "sessions" not in resources else set()
+    return blocking | {_rule_of(found) for found in short if found.resource != "blocking"}
 
 
 def _vertical(drawn: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +149,35 @@ def test_the_gate_refuses_exactly_what_the_plan_finds_short(
         file = Path(folder) / "test.forecast.json"
         file.write_text(json.dumps({**forecast.without_digest(), "digest": forecast.digest}))
         verdict = judge_blueprint(render(made), file, floors_path(), as_of)
-    short = [short for short in made.shortfalls if short.unit != "of calls"]  # the blocking probability has no rule
+    short = made.shortfalls
     assert bool(short) == verdict.refused, (short, verdict.violations)
     if all(vertical.ceiling.guaranteed_safe for vertical in made.live):  # else the plan says only that a pod holds nothing
-        assert {_rule_of(found) for found in short} == {violation.rule for violation in verdict.violations}
+        assert _rules_of(short) == {violation.rule for violation in verdict.violations}
+
+
+@pytest.mark.parametrize(
+    ("figure", "short"),
+    [
+        ('edge.session_object.frame="1ms"', ("session object", "edge.session_object")),
+        ("verticals.healthcare.sockets.tracked=1000", ("sockets", "verticals.healthcare.sockets")),
+        ('verticals.sales.workers.metric="of one process"', ("workers", "verticals.sales.workers")),
+        ('observability.storage="10GB"', ("metrics", "observability")),
+        ('scaling.node_loss={"allowed": "5m"}', ("replacement", "scaling.node_loss.cluster")),
+        ("model.failover.reopen_minutes=1", ("failover", "openai")),
+    ],
+    ids=lambda given: given[0] if isinstance(given, tuple) else None,
+)
+def test_what_no_rule_measures_is_refused_by_the_plan_s_own_word(figure: str, short: tuple[str, str]) -> None:
+    """One figure of prod changed: what the plan then calls short is refused with the plan's reason and remedy, and alone."""
+    made = plan(read_prod("prod", what_if=[figure]), read_lock("prod"), planned("prod").as_of)
+    (found,) = made.shortfalls
+    assert (found.resource, found.scope) == short
+    (violation,) = judge_blueprint(render(made), lock_path("prod"), floors_path(), made.as_of).violations
+    assert (violation.rule, violation.resource, violation.remedy) == (PLAN_S_WORD, found.scope, found.remedy)
+    assert violation.message == f"the plan falls short ({found.resource}): {found.reason}"
+
+
+def test_the_rules_that_speak_instead_of_the_plan_are_rules() -> None:
+    """Each is one that runs, and the random environments above hold each resource to a rule of this list."""
+    assert {name for names in SAID_BY.values() for name in names} <= rule_names()
+    assert all(RULE_OF[resource] in SAID_BY[resource] for resource in RULE_OF)

@@ -6,6 +6,7 @@ from typing import Any
 from capacity.plan import LivePlan
 from capacity.scaling import replicas_for
 from components.kubernetes import DOMAIN
+from components.pods import pod_of
 from components.workloads.scaling import KUBERNETES_TOLERANCE
 from headroom.blueprint import Rendered
 
@@ -82,7 +83,7 @@ def _line(metadata: Mapping[str, str]) -> str:
 
 
 def _workload(spec: Mapping[str, Any]) -> dict[str, str]:
-    pod = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]["spec"]
+    pod = pod_of(spec)
     containers = [*pod.get("initContainers", ()), *pod["containers"]]
     figures = {"resources": "\n".join(line for container in containers for line in _bounds(container))}
     if POOL in pod.get("nodeSelector", {}):

@@ -34,8 +34,8 @@ def karpenter_resources(
 ) -> list[Rendered]:
     """Return the NodePool and the EC2NodeClass of a pool; their definitions must be in the cluster before.
 
-    A machine is taken away only when it is empty, one at a time, and none within a known peak. At most as many are made as the
-    plan counts, in cores of the pool's machines.
+    A machine is taken away when it is empty, or no longer as described (drift), one at a time, and none within a known peak. At
+    most as many are made as the plan counts, in cores of the pool's machines.
     """
     metadata = {"name": pool.name, "labels": {"app.kubernetes.io/part-of": "headroom"}}
     node_class = f"{parent}-node-class"

@@ -1,6 +1,6 @@
 """The machines: what the workloads may count on, what each is made a node with, and how they are renewed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capacity.images import Images
@@ -19,20 +19,23 @@ from components.plan.render import NAMESPACE
 from headroom.blueprint import Rendered, canonical_json
 
 
-def node_resources(plan: CapacityPlan, *, parent: str) -> list[Rendered]:
-    """Return every pool's claim, the user data of every kind of machine, the order of upgrades, and the daemons of all nodes."""
+def node_resources(plan: CapacityPlan, workloads: Sequence[Rendered], *, parent: str) -> list[Rendered]:
+    """Return every pool's claim, the user data of every kind of machine, the order of upgrades, and the daemons of all nodes.
+
+    `workloads` are those that the machines are for: how long they take to end is how long a machine takes to drain.
+    """
     servers = plan.stack.servers
     found = [_pool(pool, plan.images, parent=parent) for pool in plan.pools]
     if servers is not None:
-        found += [*_servers(servers, parent=parent), _upgrades(plan, servers, parent=parent)]
+        found += [*_servers(servers, parent=parent), _upgrades(plan, servers, workloads, parent=parent)]
         for pool in plan.pools:
-            found += _agents(pool, plan, servers)
+            found += _agents(pool, plan, servers, workloads)
     return [*found, *bootstrap_resources(plan, parent=parent)]
 
 
 def machine_texts(plan: CapacityPlan) -> dict[str, str]:
     """Return the user data of every kind of machine by its name: what an operator gives to new machines."""
-    machines = (found for found in node_resources(plan, parent="") if found.type == "headroom:nodes:CloudInit")
+    machines = (found for found in node_resources(plan, (), parent="") if found.type == "headroom:nodes:CloudInit")
     return {found.props["machines"]: found.props["userData"] for found in machines}
 
 
@@ -77,7 +80,7 @@ def _servers(servers: Servers, *, parent: str) -> list[Rendered]:
     ]
 
 
-def _agents(pool: PoolPlan, plan: CapacityPlan, servers: Servers) -> list[Rendered]:
+def _agents(pool: PoolPlan, plan: CapacityPlan, servers: Servers, workloads: Sequence[Rendered]) -> list[Rendered]:
     karpenter, parent = pool.spec.karpenter, f"pool-{pool.name}"
     machine = Machine(
         role="agent",
@@ -97,7 +100,7 @@ def _agents(pool: PoolPlan, plan: CapacityPlan, servers: Servers) -> list[Render
         user_data=described.props["userData"],
         images=plan.images,
         peaks=known_peaks(plan),
-        drain_seconds=longest_drain(pool, plan),
+        drain_seconds=longest_drain(pool.name, workloads),
         parent=parent,
     )
     return [described, *made]
@@ -115,9 +118,9 @@ def _cloud_init(name: str, machine: Machine, servers: Servers, count: int, size:
     return Rendered("headroom:nodes:CloudInit", f"machine-{name}", claims, parent=parent)
 
 
-def _upgrades(plan: CapacityPlan, servers: Servers, *, parent: str) -> Rendered:
+def _upgrades(plan: CapacityPlan, servers: Servers, workloads: Sequence[Rendered], *, parent: str) -> Rendered:
     metadata = {"name": "node-upgrades", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "headroom"}}
-    data = {"plan.json": canonical_json(upgrade_plan(plan, servers))}
+    data = {"plan.json": canonical_json(upgrade_plan(plan, servers, workloads))}
     return kubernetes_object(
         "node-upgrades", "v1", "ConfigMap", metadata, {"data": data}, parent=parent, after=("plan-namespace",)
     )

@@ -1,8 +1,10 @@
 """The stack's root and the copy of the plan that stands in the cluster."""
 
+from dataclasses import asdict
 from typing import Any
 
 from capacity.plan import CapacityPlan
+from capacity.shortfall import Shortfall
 from components.kubernetes import kubernetes_object, namespace
 from headroom.blueprint import Options, Rendered, canonical_json, digest
 
@@ -31,7 +33,15 @@ def root_resource(plan: CapacityPlan) -> Rendered:
     }
     if plan.waivers:
         claims["waivers"] = [waiver.model_dump(mode="json") for waiver in plan.waivers]
+    if plan.shortfalls:
+        claims["shortfalls"] = [_shortfall(short) for short in plan.shortfalls]
     return Rendered("headroom:stack:Voice", ROOT, claims, options=Options(provider=CLUSTER if plan.target else None))
+
+
+def _shortfall(short: Shortfall) -> dict[str, Any]:
+    # Machines differ in the last digits of a sum.
+    figures = {"required": float(f"{short.required:.9g}"), "provided": float(f"{short.provided:.9g}")}
+    return asdict(short) | figures
 
 
 def cluster_provider(plan: CapacityPlan) -> list[Rendered]:

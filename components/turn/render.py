@@ -123,9 +123,21 @@ def _open_files(relay: Relay) -> dict[str, str]:
     return {f"ulimits.nri.containerd.io/container.{NAME}": limit}
 
 
+def _machine_is_known(relay: Relay) -> str:
+    """Return the command that ends the start on a machine without a public address, where machines have some by the spec."""
+    if not relay.public_addresses:
+        return ""
+    return (
+        f'sed -n "s|^external-ip=.*/||p" {CONFIG_FOLDER}/turnserver.conf | grep -qxF "$HOST_ADDRESS" || {{ '
+        'echo "turn.public_addresses has no address of this machine, $HOST_ADDRESS: callers would be told its private one" >&2; '
+        "exit 1; }; "
+    )
+
+
 def _server(relay: Relay, image: str) -> dict[str, Any]:
     # The secret goes into a file in memory: as an argument every process of the machine could read it.
     start = (
+        f"{_machine_is_known(relay)}"
         f"umask 077; cat {CONFIG_FOLDER}/turnserver.conf {SECRET_FOLDER}/auth.conf > {RUN_FOLDER}/turnserver.conf && "
         f'exec turnserver -c {RUN_FOLDER}/turnserver.conf --listening-ip="$HOST_ADDRESS" --relay-ip="$HOST_ADDRESS"'
     )

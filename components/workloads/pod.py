@@ -27,8 +27,11 @@ def pod_template(vertical: LivePlan | QueuePlan, around: Surroundings) -> dict[s
         "nodeSelector": {f"{DOMAIN}/pool": spec.pool},
         "topologySpreadConstraints": spread(selected(name), around.zones),
         "securityContext": unprivileged_pod(),
-        "initContainers": [_check(vertical, around.tools_image)],
-        "containers": _containers(vertical, around),
+        "initContainers": [
+            _check(vertical, around.tools_image),
+            *(_sidecar(sidecar, around.brokers) for sidecar in spec.pod.sidecars),
+        ],
+        "containers": [_session_container(vertical, around)],
         "volumes": [
             scratch_volume(spec.pod.scratch),
             {"name": "program", "configMap": {"name": f"{name}-limits"}},
@@ -99,7 +102,7 @@ def _requested(pod: Pod) -> dict[str, Any]:
     }
 
 
-def _containers(vertical: LivePlan | QueuePlan, around: Surroundings) -> list[dict[str, Any]]:
+def _session_container(vertical: LivePlan | QueuePlan, around: Surroundings) -> dict[str, Any]:
     spec = vertical.spec
     container: dict[str, Any] = {
         "name": SESSION_CONTAINER,
@@ -118,13 +121,15 @@ def _containers(vertical: LivePlan | QueuePlan, around: Surroundings) -> list[di
         container["command"] = list(pm2.COMMAND)
         container["env"].append({"name": "PM2_HOME", "value": "/tmp/pm2"})  # noqa: S108  # a path in the container
         container["volumeMounts"].append(folder("pm2", pm2.FOLDER))
-    return [container, *(_sidecar(sidecar, around.brokers) for sidecar in spec.pod.sidecars)]
+    return container
 
 
 def _sidecar(sidecar: Sidecar, brokers: tuple[Broker, ...]) -> dict[str, Any]:
+    """Return a container that starts before the sessions' and is ended after it: calls that drain still need it."""
     return {
         "name": sidecar.name,
         "image": sidecar.image,
+        "restartPolicy": "Always",
         "env": _logins(brokers),
         "resources": resources(sidecar.cpu, sidecar.memory),
         "securityContext": unprivileged(),

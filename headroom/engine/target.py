@@ -1,9 +1,10 @@
 """Whether the engine would deploy to the cluster and the account that an environment belongs to."""
 
 import json
+import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ STANDIN_ACCOUNT = "HEADROOM_STANDIN_ACCOUNT"
 """Set where stand-ins take the place of a cluster and of Cloudflare: what those say that they are."""
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _PATIENCE_SECONDS = 15.0
+_PORT = re.compile(r":\d+$")
 
 
 class _Unanswered(Exception):
@@ -26,8 +28,9 @@ class _Unanswered(Exception):
 def wrong_target(target: Target | None, shown: str, environ: Mapping[str, str]) -> tuple[Problem, ...]:
     """Return what in the environment variables leads elsewhere than the spec says, or cannot be told; empty where all is right.
 
-    The kubeconfig's current context must be the spec's; Cloudflare must know the zone, by the name and in the account that the
-    spec gives, to whoever CLOUDFLARE_API_TOKEN is. `shown` is how the spec's file is called. Nothing is changed anywhere.
+    The kubeconfig's current context must be the spec's, and lead to the API server that the spec gives; Cloudflare must know the
+    zone, by the name and in the account that the spec gives, to whoever CLOUDFLARE_API_TOKEN is. `shown` is how the spec's file
+    is called. Nothing is changed anywhere.
     """
     if target is None:
         return ()
@@ -43,8 +46,31 @@ def _differences(target: Target, environ: Mapping[str, str]) -> Iterator[tuple[s
         if context != target.kubernetes_context:
             text = f"is {target.kubernetes_context!r}, but the kubeconfig's current context is {context!r}"
             yield "kubernetes_context", f"{text}: kubectl config use-context {target.kubernetes_context}"
+        elif target.kubernetes_server is not None and STANDIN_CONTEXT not in environ:
+            yield from _another_server(context, target.kubernetes_server, environ)
     if target.cloudflare is not None:
         yield from _cloudflare(target.cloudflare, environ)
+
+
+def _another_server(context: str, server: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    try:
+        found = _server_of(context, environ)
+    except _Unanswered as reason:
+        yield "kubernetes_server", f"is {server}, and {reason}"
+        return
+    if _same_place(found) != _same_place(server):
+        text = f"is {server}, but the kubeconfig's context {context!r} leads to {found}"
+        yield "kubernetes_server", f"{text}: set KUBECONFIG to that of the environment's cluster"
+
+
+def _same_place(server: str) -> tuple[str, str]:
+    """Return what two addresses of one server have alike.
+
+    >>> _same_place("https://K3s.example.com") == _same_place("https://k3s.example.com:443/")
+    True
+    """
+    host, _, path = server.removeprefix("https://").partition("/")
+    return host.lower() if _PORT.search(host) else f"{host.lower()}:443", path.rstrip("/")
 
 
 def _cloudflare(target: CloudflareTarget, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -66,8 +92,35 @@ def _cloudflare(target: CloudflareTarget, environ: Mapping[str, str]) -> Iterato
 
 def _current_context(environ: Mapping[str, str]) -> str:
     """Return the current context as kubectl has it: of the first file that names one."""
+    files = _kubeconfigs(environ)
+    context = next((found for document in _read(files) if (found := document.get("current-context"))), None)
+    if context is None:
+        raise _Unanswered(f"no current context is set in {' or '.join(map(str, files))}: set KUBECONFIG")
+    return str(context)
+
+
+def _server_of(context: str, environ: Mapping[str, str]) -> str:
+    """Return the server that a context leads to; of several contexts or clusters of a name kubectl takes the first."""
+    documents = list(_read(_kubeconfigs(environ)))
+    cluster = _named(documents, "context", context).get("cluster")
+    server = _named(documents, "cluster", cluster).get("server")
+    if not isinstance(server, str):
+        raise _Unanswered(f"the kubeconfig's context {context!r} names no cluster with a server")
+    return server
+
+
+def _named(documents: Sequence[Mapping[str, Any]], kind: str, name: object) -> Mapping[str, Any]:
+    entries = (entry for document in documents for entry in document.get(f"{kind}s") or ())
+    found = next((entry.get(kind) for entry in entries if isinstance(entry, dict) and entry.get("name") == name), None)
+    return found if isinstance(found, dict) else {}
+
+
+def _kubeconfigs(environ: Mapping[str, str]) -> list[Path]:
     given = [file for file in environ.get("KUBECONFIG", "").split(":") if file]
-    files = [Path(file) for file in given] or [Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"]
+    return [Path(file) for file in given] or [Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"]
+
+
+def _read(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
     for file in files:
         if not file.is_file():
             continue
@@ -75,10 +128,8 @@ def _current_context(environ: Mapping[str, str]) -> str:
             document = yaml.safe_load(file.read_text(encoding="utf-8"))
         except yaml.YAMLError:
             raise _Unanswered(f"the kubeconfig {file} is no YAML") from None
-        context = document.get("current-context") if isinstance(document, dict) else None
-        if context:
-            return str(context)
-    raise _Unanswered(f"no current context is set in {' or '.join(map(str, files))}: set KUBECONFIG")
+        if isinstance(document, dict):
+            yield document
 
 
 def _zone(zone: str, environ: Mapping[str, str]) -> Any:

@@ -21,6 +21,7 @@ _SCHEDULE = "schedule"
 _PART_OF = {
     "plan-exists": ROOT,
     "planned-parts-stand": ROOT,
+    "plan-falls-short-nowhere": ROOT,
     "calls-find-their-way": ROOT,
     "only-used-ways-open": ROOT,
     "references-resolve": ROOT,

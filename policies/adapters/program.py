@@ -32,7 +32,7 @@ def judge_blueprint(
 
 def blueprint_stack(blueprint: Blueprint) -> Stack:
     """Return a blueprint as the rules read it: what another resource yields and what is secret is unknown."""
-    return Stack(tuple(Resource(item.type, item.name, _plain(item.props)) for item in blueprint))
+    return Stack(tuple(Resource(item.type, item.name, _plain(item.props), item.options.ignore_changes) for item in blueprint))
 
 
 def refusal(verdict: Verdict) -> str:

@@ -65,7 +65,7 @@ def depth(stack: Stack, server: Resource, demand: Demand) -> Part:
         annotation(server, name).number()
         for name in ("busy-jobs-per-second", "busy-seconds", "quiet-jobs-per-second", "job-seconds", "drain-seconds")
     )
-    served = workers(stack, jobs) / job if job else 0.0
+    served = min(workers(stack, jobs) / job, jobs.most_per_second) if job else 0.0
 
     def asked(day: date) -> float:
         arriving = demand.kept.burst * growth(demand.lock, day, demand.kept) * busy
@@ -100,7 +100,8 @@ RULES = (
         reads="HEADROOM_MAX_SESSIONS, the claims `accept-stall-seconds` and `mean-call-seconds`, and the backlog that a pod's "
         "first "
         "container checks (`--somaxconn`); the claims `busy-jobs-per-second`, `busy-seconds`, `quiet-jobs-per-second`, "
-        "`job-seconds`, `drain-seconds` of StatefulSets of kind `redis`, the replicas and the concurrency of their workers.",
+        "`job-seconds`, `drain-seconds` of StatefulSets of kind `redis`, the replicas, the concurrency and the limiter of their "
+        "workers.",
         remedy="A longer backlog, checked at the start; more workers, or a higher cap.",
         check=_backlog_covers_arrivals,
     ),

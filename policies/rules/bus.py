@@ -11,11 +11,28 @@ from policies.documents import WrongDocument
 from policies.evidence import Context
 from policies.figures import count, counts, exceeds, needed
 from policies.fleet import live_deployments, maximum_pods
-from policies.placement import HOST, never_together, stands_apart
+from policies.known import known, unknown_inside
+from policies.placement import HOST, POOL, never_together, stands_apart
 from policies.rule import Finding, Rule, each
 from policies.stack import Identity, Place, Resource, Stack, Unreadable, WrongField, annotation, field, find_object, identity
-from policies.workloads import CONFIG_MAP, configuration, of_kind, pod_of
+from policies.workloads import CONFIG_MAP, beside_each_other, configuration, of_kind, pod_of
 
+_NATS = known("""
+    server_name port http_port pid_file max_connections max_payload lame_duck_duration lame_duck_grace_period
+    cluster(name port no_advertise authorization(user password) routes)
+    jetstream(store_dir max_file_store)
+    accounts(*(
+        jetstream(max_file max_memory) limits(max_connections max_payload)
+        users(user password permissions(publish(deny)))
+    ))
+""")
+_STREAM = known("""
+    name description subjects retention storage num_replicas max_msgs_per_subject discard discard_new_per_subject max_msg_size
+    max_bytes max_age duplicate_window max_consumers max_msgs
+""")
+_NAMED = frozenset({"user", "password"})
+_ADMINISTERED = "$JS.API.STREAM."
+"""What of the bus its users may be kept from."""
 _RENDER = "deploy what the program renders"
 
 
@@ -118,6 +135,8 @@ def _bus_limits_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]
 
     def check(servers: Resource) -> Iterator[Finding]:
         place, config, accounts = _accounts(stack, servers)
+        if any(stack.of_type(POOL)):
+            yield from _says_what_is_known(place, config, accounts)
         speaking = {live.vertical for live in live_deployments(stack) if annotation(live.deployment, "kind").text() == "nats"}
         for vertical in sorted(speaking - {account.vertical for account in accounts}):
             yield Finding(place.resource.name, f"{vertical} speaks on the bus and has no account on it", _RENDER)
@@ -127,6 +146,27 @@ def _bus_limits_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]
         yield from _servers_store(servers, place, config, accounts)
 
     yield from each(of_kind(stack, "bus"), lambda servers: servers.name, check)
+
+
+def _says_what_is_known(place: Place, config: dict[str, Any], accounts: list[_Account]) -> Iterator[Finding]:
+    yield from unknown_inside(place, config, _NATS)
+    for account in accounts:
+        stream = account.stream.place
+        yield from unknown_inside(stream, documents.parse(stream.text()), _STREAM)
+        for denied in _denied(config["accounts"][account.vertical].get("users")):
+            if not str(denied).startswith(_ADMINISTERED):
+                message = f"a user of {account.vertical} may not send to {denied}: its calls have no words"
+                yield Finding(place.resource.name, message, _RENDER)
+
+
+def _denied(users: Any) -> Iterator[Any]:
+    """Yield what users may not do, wherever it is said."""
+    if isinstance(users, dict):
+        yield from (one for key, inner in users.items() if key not in _NAMED for one in _denied(inner))
+    elif isinstance(users, list):
+        yield from (one for inner in users for one in _denied(inner))
+    elif users is not None:
+        yield users
 
 
 def _servers_carry(
@@ -171,7 +211,7 @@ def _servers_store(servers: Resource, place: Place, config: dict[str, Any], acco
 def _connections(stack: Stack, vertical: str) -> int:
     """Return the containers of a vertical's pods at their maximum: each may speak on the bus."""
     return sum(
-        maximum_pods(live.deployment, live.autoscaler) * len(pod_of(live.deployment)["containers"].items())
+        maximum_pods(live.deployment, live.autoscaler) * len(beside_each_other(pod_of(live.deployment)))
         for live in live_deployments(stack)
         if live.vertical == vertical
     )

@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from headroom.blueprint import digest
+from headroom.blueprint import canonical_json, digest
 from policies.autoscaler import AUTOSCALERS, maximum_replicas, scale_up, scaling_target, tolerance_of, week_of
 from policies.documents import WrongDocument, parse
 from policies.evidence import Context, usable
 from policies.figures import exceeds
 from policies.fleet import autoscaler_of, forecast_share, live_deployments, load_of, safe_sessions
 from policies.margins import margins, required
+from policies.placement import POOL
 from policies.quantities import quantity
 from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT
@@ -31,7 +32,10 @@ _NAME = "door.headroom.dev"
 _POOL = "headroom.dev/pool"
 _SESSIONS = "HEADROOM_MAX_SESSIONS"
 _RENDER = "deploy what the program renders"
-
+_OF_VOLUMES = "phi-apart.headroom.dev"
+_STORAGE = "headroom:storage:Storage"
+VOLUMES = "sha256:ecf2ca35db52d1c937bc4b02baa5dd7764ccc307ec8c10ec218a6fdcc748631d"
+"""The digest of the policy that keeps volumes of health data apart, without whose they are."""
 
 Figures = dict[str, dict[str, dict[str, str]]]
 """By namespace, by plural and name of an object, by the name of a figure."""
@@ -134,6 +138,30 @@ def _door_matches_plan(stack: Stack, context: Context) -> Iterator[Finding]:
     known = _known(policy, spaces)
     yield from each(held, lambda resource: resource.name, lambda resource: _held(stack, context, known, resource))
     yield from each([policy], lambda door: door.name, lambda door: _of_nothing(stack, known, door))
+    if any(stack.of_type(POOL)):  # those of others' clusters may refuse what they like
+        beside = [one for one in stack.of_type(_ADMISSION, f"{_ADMISSION}Binding") if one not in (policy, binding)]
+        yield from each(beside, lambda one: one.name, lambda one: _refuses_what_it_must(stack, one))
+
+
+def _refuses_what_it_must(stack: Stack, beside: Resource) -> Iterator[Finding]:
+    """Yield policies of admission that no rule knows: one that refuses pods ends the stack with its next restart."""
+    spec = _plain(field(beside, "spec"))
+    if field(beside, "metadata.name").text() == _OF_VOLUMES:
+        if beside.type != _ADMISSION:
+            if spec == {"policyName": _OF_VOLUMES, "validationActions": ["Deny"]}:
+                return
+        else:
+            first, *others = [_plain(one) for one in field(beside, "spec.variables").items()] or [None]
+            owners = {"name": "owners", "expression": canonical_json(_owners(stack))}
+            if first == owners and digest(spec | {"variables": others}) == VOLUMES:
+                return
+    yield Finding(beside.name, "it refuses what the gate does not know that it must", _RENDER)
+
+
+def _owners(stack: Stack) -> dict[str, str]:
+    """Return whose health data the volumes of each class are for."""
+    classes = field(stack.the_one(_STORAGE), "classes")
+    return {name: owner.text() for name in classes.names() if (owner := classes[name].get("phi")) is not None}
 
 
 def _stands(policy: Resource, binding: Resource, spaces: list[str]) -> Iterator[Finding]:
@@ -159,7 +187,7 @@ def _stands(policy: Resource, binding: Resource, spaces: list[str]) -> Iterator[
 
 
 def _the_one(stack: Stack, type_token: str) -> Resource:
-    """Return the door's own policy or binding; others may stand beside it: they can only refuse more."""
+    """Return the door's own policy or binding."""
     found = [one for one in stack.of_type(type_token) if field(one, "metadata.name").text() == _NAME]
     if len(found) != 1:
         kind = type_token.rpartition(":")[2]
@@ -251,7 +279,8 @@ RULES = (
     Rule(
         name="door-matches-plan",
         condition="A policy of admission stands at the API server, bound to every namespace of the stack, and holds each "
-        "workload and autoscaler to the figures that it is deployed with.",
+        "workload and autoscaler to the figures that it is deployed with; none of ours stands beside it, but for the one that "
+        "keeps volumes of health data apart.",
         why="What was judged here can be lowered there, by hand, a minute later.",
         reads="the ValidatingAdmissionPolicy door.headroom.dev (by its digest, and its figures one by one) and its binding; "
         "bounds, sizes, pools and claims of Deployments, StatefulSets, DaemonSets and autoscalers.",

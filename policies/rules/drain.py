@@ -8,14 +8,16 @@ from policies.evidence import Context
 from policies.figures import count, exceeds
 from policies.fleet import LIVE_KINDS, Live, live_deployments, session_container
 from policies.placement import POOL
-from policies.pm2 import ecosystem_of
+from policies.pm2 import Ecosystem, ecosystem_of
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, annotation
-from policies.workloads import configuration, environment, of_kind, pod_of
+from policies.workloads import beside_each_other, configuration, environment, of_kind, pod_of, starting
 
 _ANSWERING = ("asr", "gateway", "llm", "queue", "queue-gateway", "tools", "tts", *sorted(LIVE_KINDS))
 """Kinds whose programs answer /drain on their port `probes` (docs/contract.md)."""
 _ASK = "ask for /drain on the port probes before the signal: lifecycle.preStop.httpGet"
+_CHECK = "limits"
+"""The initial container that looks at the limits of its pod, and ends."""
 _ENDS_WITH_LAST_CALL = re.compile(r"kill -USR1 1; while kill -0 1; do sleep \d+; done")
 """coturn takes no more calls at SIGUSR1, and ends with its last one; the kubelet's signal to end must wait for that."""
 _TUNNEL_SECONDS = 180
@@ -36,6 +38,7 @@ def _drain_covers_longest_call(stack: Stack, _context: Context) -> Iterator[Find
     yield from each(of_kind(stack, "turn"), lambda servers: servers.name, relayed)
     if any(stack.of_type(POOL)):  # how the programs of others are told, nobody knows
         yield from each(of_kind(stack, *_ANSWERING), lambda workload: workload.name, _is_asked)
+        yield from each(of_kind(stack, *_ANSWERING), lambda workload: workload.name, _keeps_its_helpers)
         yield from each(of_kind(stack, "turn"), lambda servers: servers.name, _takes_no_more)
         yield from each(of_kind(stack, "bus"), lambda servers: servers.name, lambda servers: _hands_over(stack, servers))
 
@@ -53,16 +56,27 @@ def _outlives(stack: Stack, live: Live) -> Iterator[Finding]:
         remedy = f"set HEADROOM_DRAIN_SECONDS to {longest:.0f}"
         yield Finding(deployment.name, message, remedy, longest, drained, "seconds")
     ecosystem = ecosystem_of(stack, live)
-    killed = longest if ecosystem is None else min(ecosystem.of_each("kill_timeout"), default=0.0) / 1000
-    if exceeds(longest, killed):
-        message = f"PM2 kills a process {killed:,g} s after it was told to end; a call may last {count(longest)} s"
-        remedy = f"set kill_timeout to {longest * 1000:.0f}"
-        yield Finding(deployment.name, message, remedy, longest, killed, "seconds")
+    if ecosystem is not None:
+        yield from _waits_within(deployment, ecosystem, longest)
+
+
+def _waits_within(deployment: Resource, ecosystem: Ecosystem, longest: float) -> Iterator[Finding]:
+    """PM2 waits for a process as long as a call may last, and no longer than the kubelet waits for PM2."""
+    timeouts = [each / 1000 for each in ecosystem.of_each("kill_timeout")]
+    first, last = min(timeouts, default=0.0), max(timeouts, default=0.0)
+    if exceeds(longest, first):
+        message = f"PM2 kills a process {first:,g} s after it was told to end; a call may last {count(longest)} s"
+        yield Finding(deployment.name, message, f"set kill_timeout to {longest * 1000:.0f}", longest, first, "seconds")
+    grace = pod_of(deployment)["terminationGracePeriodSeconds"].number()
+    if grace >= longest and exceeds(last, grace):
+        message = f"PM2 leaves a process {last:,g} s to end; its pod is killed after {count(grace)} s, whatever PM2 waits for"
+        remedy = f"set kill_timeout to at most {grace * 1000:.0f}"
+        yield Finding(deployment.name, message, remedy, last, grace, "seconds")
 
 
 def _is_asked(workload: Resource) -> Iterator[Finding]:
     """A server that closes its sockets at the signal to end must have drained before it."""
-    hooks = [(container, hook) for container in pod_of(workload)["containers"].items() if (hook := _before_the_end(container))]
+    hooks = [(container, hook) for container in beside_each_other(pod_of(workload)) if (hook := _before_the_end(container))]
     if not hooks:
         message = "nothing asks a pod that is to go to drain: the signal to end comes while it works"
         yield Finding(workload.name, message, _ASK)
@@ -76,6 +90,19 @@ def _is_asked(workload: Resource) -> Iterator[Finding]:
         ]
         if path != "/drain" or not answers or port not in ("probes", *answers) or asked.names() != {"path", "port"}:
             yield Finding(workload.name, f"{asked.path} asks where no program of the stack answers that it has drained", _ASK)
+
+
+def _keeps_its_helpers(workload: Resource) -> Iterator[Finding]:
+    """Kubernetes ends all containers of a pod at once, but for initial ones that restart: those after all others have ended."""
+    pod = pod_of(workload)
+    untold = [container for container in pod["containers"].items() if _before_the_end(container) is None]
+    for container in untold if len(untold) < len(pod["containers"].items()) else ():
+        message = f"its container {container['name'].text()} is ended at once, while the calls of its pod drain"
+        yield Finding(workload.name, message, "make it an initial container with restartPolicy Always")
+    for container, stays in starting(pod):
+        if not stays and container["name"].text() != _CHECK:
+            message = f"its initial container {container['name'].text()} does not stay: no call comes before it ends"
+            yield Finding(workload.name, message, "set its restartPolicy to Always")
 
 
 def _before_the_end(container: Place) -> Place | None:
@@ -126,12 +153,13 @@ RULES = (
     Rule(
         name="drain-covers-longest-call",
         condition="Pods that hold or relay calls are killed no sooner than the longest call may end; a tunnel's replica no "
-        "sooner than it stops waiting by itself. Who works for calls is told to drain before the signal to end comes.",
+        "sooner than it stops waiting by itself; PM2 waits for a process no longer than its pod has. Who works for calls is "
+        "told to drain before the signal to end comes, and what runs beside it in its pod ends after it.",
         why="A rollout, an empty node and a smaller fleet end pods every day; none of them may end a call.",
         reads="terminationGracePeriodSeconds, HEADROOM_DRAIN_SECONDS, PM2's kill_timeout, and the claim `longest-call-seconds` "
         "of live Deployments; the grace of Deployments of kind `turn` and `tunnel`; lifecycle.preStop of who answers calls, "
-        "relays them, or carries their messages.",
-        remedy="A longer grace, or a lower longest call; a preStop that asks for /drain.",
+        "relays them, or carries their messages; restartPolicy of initial containers.",
+        remedy="A longer grace, or a lower longest call; a preStop that asks for /drain; helpers that are native sidecars.",
         check=_drain_covers_longest_call,
     ),
 )

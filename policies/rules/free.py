@@ -1,21 +1,26 @@
 """pods-are-free-to-run: nothing keeps a pod from coming, from standing where it was counted, or from staying."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from policies.evidence import Context
-from policies.figures import count
 from policies.fleet import LIVE_KINDS
+from policies.known import unknown_of
+from policies.known_objects import WORKLOADS
 from policies.margins import ROOT
 from policies.placement import HOST, POOL, ZONE
+from policies.pod_settings import odd_settings
+from policies.probes import impatient, late, unanswered
 from policies.rule import Finding, Rule, each
-from policies.stack import Place, Resource, Stack, field, optional, optional_annotation
+from policies.stack import Place, Resource, Stack, annotation, field, optional, optional_annotation
+from policies.started import otherwise_started
 from policies.workload_types import POD_SPECS
 from policies.workloads import of_kind, pod_of
 
 _PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _SELECTED = "headroom.dev/pool"
-_COUNTED = frozenset({"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"})
+_COUNTED = frozenset({"cpu", "memory", "nvidia.com/gpu"})
+_DISK = "ephemeral-storage"
+"""Of others' nodes the gate counts nothing, and of ours not their disks."""
 _ON_THE_NODE = frozenset({"turn"})
 """Kinds whose pods take ports of their node, and are counted so."""
 _KNOWN = frozenset(
@@ -46,18 +51,18 @@ _KNOWN = frozenset(
 )
 """What a pod may say: rules judge it, or it keeps no pod from running. Gates, other schedulers and deadlines are not among it."""
 _FREE = "leave it out"
-_ASKS = ("httpGet", "tcpSocket", "exec", "grpc")
-_PATIENCE_SECONDS = 30
-"""Kubernetes' own: three answers that do not come, ten seconds apart."""
 
 
 def _pods_are_free_to_run(stack: Stack, _context: Context) -> Iterator[Finding]:
     workloads = [one for one in stack.of_type(*POD_SPECS) if optional_annotation(one, "kind") is not None]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _is_free(stack, workload))
-    if any(stack.of_type(POOL)):  # others' programs answer in ways of their own
-        yield from each(workloads, lambda workload: workload.name, _lives)
     live = list(of_kind(stack, *sorted(LIVE_KINDS)))
-    yield from each(live, lambda workload: workload.name, lambda workload: _comes_in_time(stack, workload))
+    timed = live
+    if any(stack.of_type(POOL)):  # others' programs start and answer in ways of their own
+        timed = workloads
+        yield from each(workloads, lambda workload: workload.name, lambda workload: _answers(stack, workload))
+    yield from each(timed, lambda workload: workload.name, lambda workload: late(pod_of(workload), _lag(stack)))
+    yield from each(live, lambda workload: workload.name, _leaves_room)
     yield from each(stack.of_type(_PRIORITY), lambda priority: priority.name, _is_for_those_who_name_it)
 
 
@@ -66,51 +71,37 @@ def _is_free(stack: Stack, workload: Resource) -> Iterator[Finding]:
     paused = optional(workload, "spec.paused")
     if paused is not None and paused.value is not False:
         yield Finding(workload.name, "its rollout is paused: its pods do not come", _FREE)
-    for key in sorted(pod.names() - _KNOWN):
-        if pod.get(key) is not None:
-            yield Finding(workload.name, f"no rule knows {key} of its pods", _FREE)
+    if ours:
+        yield from unknown_of(workload, WORKLOADS.get(workload.type, {}))
+        yield from odd_settings(workload)
+    else:
+        for key in sorted(pod.names() - _KNOWN):
+            if pod.get(key) is not None:
+                yield Finding(workload.name, f"no rule knows {key} of its pods", _FREE)
     yield from _may_stand(pod, ours=ours)
     yield from _may_stay(stack, pod, ours=ours)
-    yield from _takes_what_is_counted(workload, pod)
+    yield from _takes_what_is_counted(workload, pod, ours=ours)
 
 
-def _comes_in_time(stack: Stack, workload: Resource) -> Iterator[Finding]:
-    """What holds sessions answers within the scaling lag, and no container beside it takes what the pod was given for them."""
-    lag, pod = field(stack.the_one(ROOT), "lagSeconds").number(), pod_of(workload)
+def _lag(stack: Stack) -> float:
+    return field(stack.the_one(ROOT), "lagSeconds").number()
+
+
+def _answers(stack: Stack, workload: Resource) -> Iterator[Finding]:
+    """A program is started as its image knows, and asked what it answers, until it does."""
+    pod = pod_of(workload)
+    yield from otherwise_started(stack, workload)
+    yield from unanswered(annotation(workload, "kind").text(), pod)
+    yield from impatient(pod)
+
+
+def _leaves_room(workload: Resource) -> Iterator[Finding]:
+    """No container beside what holds sessions takes what the pod was given for them."""
+    pod = pod_of(workload)
     for container in [*pod["containers"].items(), *pod.listed("initContainers")]:
         limits = container["resources"].get("limits")
         if limits is None or limits.get("memory") is None:
             yield Finding(workload.name, f"{container.path} takes as much memory as it likes", "give it a limit")
-        for name in ("startupProbe", "readinessProbe"):
-            probe = container.get(name)
-            delay = None if probe is None else probe.get("initialDelaySeconds")
-            if delay is not None and delay.number() > lag:
-                message = (
-                    f"{delay.path} lets its pods answer {count(delay.number())} s after their start; the lag is {count(lag)} s"
-                )
-                yield Finding(workload.name, message, "ask sooner", lag, delay.number(), "seconds")
-
-
-def _lives(workload: Resource) -> Iterator[Finding]:
-    """What ends a pod must be what it started by: another path is answered by nobody, and every pod ends with its calls."""
-    for container in pod_of(workload)["containers"].items():
-        started, lives = container.get("startupProbe"), container.get("livenessProbe")
-        if lives is None:
-            continue
-        asked = [[_said(probe, key) for key in _ASKS] for probe in (started, lives) if probe is not None]
-        if asked[0] != asked[-1]:
-            message = f"{lives.path} asks what its startupProbe does not: its pods start, and are ended soon after"
-            yield Finding(workload.name, message, "ask the same")
-        failures, period = (lives.get(key) for key in ("failureThreshold", "periodSeconds"))
-        patience = (3 if failures is None else failures.count()) * (10 if period is None else period.count())
-        if patience < _PATIENCE_SECONDS:
-            message = f"{lives.path} ends it after {patience} s without an answer, and its calls with it"
-            yield Finding(workload.name, message, f"wait for {_PATIENCE_SECONDS} s", _PATIENCE_SECONDS, patience, "seconds")
-
-
-def _said(place: Place, key: str) -> Any:
-    found = place.get(key)
-    return None if found is None else found.value
 
 
 def _is_for_those_who_name_it(priority: Resource) -> Iterator[Finding]:
@@ -152,7 +143,8 @@ def _gives_way(priority: Resource) -> bool:
     return isinstance(value, bool) or not isinstance(value, int | float) or value < 0
 
 
-def _takes_what_is_counted(workload: Resource, pod: Place) -> Iterator[Finding]:
+def _takes_what_is_counted(workload: Resource, pod: Place, *, ours: bool) -> Iterator[Finding]:
+    counted = _COUNTED if ours else _COUNTED | {_DISK}
     kind, shares = optional_annotation(workload, "kind"), pod.get("hostNetwork")
     on_node = kind is not None and kind.text() in _ON_THE_NODE
     if shares is not None and shares.value is not False and not on_node:
@@ -163,9 +155,9 @@ def _takes_what_is_counted(workload: Resource, pod: Place) -> Iterator[Finding]:
             yield Finding(workload.name, f"{container.path} takes a port of its node: no two of them stand on one", _FREE)
         for bound in ("limits", "requests", "claims"):
             asked = None if resources is None else resources.get(bound)
-            if asked is not None and (bound == "claims" or not asked.names() <= _COUNTED):
+            if asked is not None and (bound == "claims" or not asked.names() <= counted):
                 yield Finding(
-                    workload.name, f"{asked.path} asks for what no rule counts", f"ask for {', '.join(sorted(_COUNTED))}"
+                    workload.name, f"{asked.path} asks for what no rule counts", f"ask for {', '.join(sorted(counted))}"
                 )
 
 
@@ -173,10 +165,13 @@ RULES = (
     Rule(
         name="pods-are-free-to-run",
         condition="No rollout is paused, and no pod says what keeps it from coming, from standing where it was counted, or from "
-        "staying: gates, other schedulers, deadlines, nodes by name, ports of nodes, devices and priorities that no rule knows, "
-        "a first probe later than the scaling lag, a container of a live pod without a limit of memory.",
+        "staying: gates, other schedulers, deadlines, nodes by name, ports of nodes, devices, priorities and, in a stack of "
+        "ours, any field that no rule knows; probes that ask later than the scaling lag, or go on with a pod that does not "
+        "answer; a container of a live pod without a limit of memory. In a stack of ours programs are started as they are "
+        "rendered, and asked what they answer, for 30 s at least before a pod is ended.",
         why="A pod that is counted and never comes, or is taken away again, carries no call.",
-        reads="`spec.paused` and every field of the pods of workloads with a kind; PriorityClasses.",
+        reads="`spec.paused` and every field of the pods of workloads with a kind, their commands and probes among them; "
+        "RLIMIT_NOFILE of the container `limits`; PriorityClasses; the claim `lagSeconds`.",
         remedy="Leave the field out.",
         check=_pods_are_free_to_run,
     ),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import yaml
+
 from policies.autoscaler import AUTOSCALERS, HORIZONTAL, scale_up, tolerance_of, week_of
 from policies.evidence import Context, usable
 from policies.figures import exceeds
@@ -19,6 +21,17 @@ _PERIOD_SECONDS = 15
 _RATES = {"Percent": 100, "Pods": 4}
 METRIC = "active_sessions_per_pod"
 _SESSIONS = "voice_active_sessions"
+_SERVED = {
+    "rules": [
+        {
+            "seriesQuery": f'{_SESSIONS}{{namespace!="",pod!=""}}',
+            "resources": {"overrides": {name: {"resource": name} for name in ("namespace", "pod")}},
+            "name": {"as": METRIC},
+            "metricsQuery": "sum by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})",
+        }
+    ]
+}
+"""What the adapter is configured by: a second rule of the metric, a filter or a factor would show autoscalers other sessions."""
 _RENDER = "deploy what the program renders"
 
 
@@ -120,10 +133,12 @@ def _rate(policy: Place) -> float:
 
 def _serves_the_metric(config_map: Resource) -> Iterator[Finding]:
     text = field(config_map, "data")["adapter.yaml"].text()
-    for word in (f"as: {METRIC}\n", f"seriesQuery: {_SESSIONS}{{", "sum by (<<.GroupBy>>) (<<.Series>>{<<.LabelMatchers>>})"):
-        if word not in text:
-            yield Finding(config_map.name, f"it does not serve {METRIC} as the sum of {_SESSIONS} of a pod", _RENDER)
-            return
+    try:
+        served = yaml.safe_load(text)
+    except yaml.YAMLError:
+        served = None
+    if served != _SERVED:
+        yield Finding(config_map.name, f"it does not serve {METRIC}, alone, as the sum of {_SESSIONS} of a pod", _RENDER)
 
 
 RULES = (
@@ -139,7 +154,7 @@ RULES = (
     Rule(
         name="scales-up-at-once",
         condition="An autoscaler starts at the week's lowest floor or above, adds pods without waiting and at least as fast as "
-        "the lag was planned with; the metrics adapter serves the metric that it scales on.",
+        "the lag was planned with; the metrics adapter serves the metric that it scales on, as it is, and no other.",
         why="Every second before the next pod is one in which those that stand fill up.",
         reads="minReplicas and the week of HorizontalPodAutoscalers; behavior.scaleUp of theirs and of ScaledObjects; "
         "`adapter.yaml`.",

@@ -24,7 +24,7 @@ from policies.stack import (
     optional_annotation,
 )
 from policies.workload_types import POD_SPECS
-from policies.workloads import CONFIG_MAP, environment, of_kind, pod_of, remaining, safely
+from policies.workloads import CONFIG_MAP, beside_each_other, environment, of_kind, pod_of, remaining, safely
 
 _RUNTIME_CLASS = "kubernetes:node.k8s.io/v1:RuntimeClass"
 MODELS = ("asr", "tts", "llm")
@@ -108,7 +108,7 @@ def _gpu_not_time_sliced(stack: Stack, _context: Context) -> Iterator[Finding]:
 
 def _has_its_gpu(resource: Resource, gpu_pools: set[str]) -> Iterator[Finding]:
     pod = field(resource, POD_SPECS[resource.type])
-    asked = [count for container in pod["containers"].items() for count in _gpus(container)]
+    asked = [count for container in beside_each_other(pod) for count in _gpus(container)]
     kind = optional_annotation(resource, "kind")
     if not asked:
         if kind is not None and kind.text() in MODELS:

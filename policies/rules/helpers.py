@@ -7,7 +7,7 @@ from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, field, identity
 from policies.workload_types import POD_SPECS
-from policies.workloads import config_maps_with, of_kind, pod_metadata, pod_of
+from policies.workloads import beside_each_other, config_maps_with, of_kind, pod_metadata, pod_of
 
 _GPU = "nvidia.com/gpu"
 _LIMITS = "ulimits.nri.containerd.io/"
@@ -45,7 +45,7 @@ def _has_its_files(workload: Resource, adjusted: set[str]) -> Iterator[Finding]:
 
 
 def _sees_its_gpu(workload: Resource, shown: set[str]) -> Iterator[Finding]:
-    limits = [container.get("resources") for container in pod_of(workload)["containers"].items()]
+    limits = [container.get("resources") for container in beside_each_other(pod_of(workload))]
     asks = any(one is not None and (given := one.get("limits")) is not None and _GPU in given.names() for one in limits)
     if asks and (pool := _pool(workload)) not in shown:
         message = f"its pods ask for a GPU, and no device-plugin runs on the pool {pool}: no node has one to give"

@@ -1,12 +1,14 @@
 """phi-apart: what keeps data keeps it for one vertical with health data, or for those without."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from policies import documents
 from policies.documents import WrongDocument
 from policies.edge import SCRIPT
-from policies.evidence import Context
+from policies.evidence import Context, usable
 from policies.fleet import LIVE_KINDS
+from policies.margins import ROOT
 from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, WrongField, annotation, field, optional, optional_annotation
@@ -22,7 +24,7 @@ _WATCH = "watch"
 _APART = "give the vertical with health data a namespace, servers and volumes of its own"
 
 
-def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
+def _phi_apart(stack: Stack, context: Context) -> Iterator[Finding]:
     spaces = spaces_of(stack)
     owners: dict[str | None, str] = {space.vertical: space.owner for space in spaces.values() if space.vertical is not None}
     workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
@@ -31,7 +33,7 @@ def _phi_apart(stack: Stack, _context: Context) -> Iterator[Finding]:
     if any(stack.of_type(POOL)):  # others need not know our labels
         verticals = list(of_kind(stack, "queue", *sorted(LIVE_KINDS)))
         yield from each(verticals, lambda workload: workload.name, lambda workload: _says_whose(workload, spaces))
-    yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _agrees(script, spaces))
+    yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _agrees(stack, script, spaces, context))
     keeping = {place: _ports(servers) for place, servers in _keeping(stack, spaces)}
     yield from each(spaces.values(), lambda space: space.name, lambda space: _reached_apart(space, spaces, keeping))
     yield from each(stack.of_type(_CLASS), lambda storage_class: storage_class.name, _uses_its_key)
@@ -57,24 +59,42 @@ def _says_whose(workload: Resource, spaces: Mapping[str, Space]) -> Iterator[Fin
         yield Finding(workload.name, message, f"label the namespace headroom.dev/vertical: {vertical}")
 
 
-def _agrees(script: Resource, spaces: Mapping[str, Space]) -> Iterator[Finding]:
-    """Whose calls are health data to the edge, theirs are health data in the cluster."""
-    said = {name for binding in field(script, "bindings").items() for name in _with_health_data(binding)}
-    for space in spaces.values():
-        if space.vertical in said and space.owner != space.vertical:
-            message = f"namespace {space.name} does not say that {space.vertical} has health data, as SETTINGS of the edge do"
-            yield Finding(script.name, message, f"label the namespace headroom.dev/phi: {space.vertical}")
+def _agrees(stack: Stack, script: Resource, spaces: Mapping[str, Space], context: Context) -> Iterator[Finding]:
+    """Whose calls are health data to the edge, theirs are health data in the cluster, and stay where they may."""
+    for name, told in (one for binding in field(script, "bindings").items() for one in _told_of(binding)):
+        to_edge = bool(told.get("healthData"))
+        own = [space for space in spaces.values() if space.vertical == name]
+        for space in own:
+            if to_edge and space.owner != name:
+                message = f"namespace {space.name} does not say that {name} has health data, as SETTINGS of the edge do"
+                yield Finding(script.name, message, f"label the namespace headroom.dev/phi: {name}")
+        in_cluster = any(space.owner == name for space in own)
+        if in_cluster and not to_edge:
+            message = f"its SETTINGS do not say that {name} has health data, as its namespace does"
+            yield Finding(script.name, message, f"set healthData of {name} to true")
+        if to_edge or in_cluster:
+            yield from _stays(stack, script, name, told, context)
 
 
-def _with_health_data(binding: Place) -> Iterator[str]:
+def _stays(stack: Stack, script: Resource, name: str, told: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    allowed = usable(context.floors).jurisdictions(field(stack.the_one(ROOT), "environment").text())
+    if allowed and told.get("jurisdiction") not in allowed:
+        kept = f"in {told['jurisdiction']}" if told.get("jurisdiction") else "anywhere"
+        message = (
+            f"the edge keeps calls of {name}, which carry health data, {kept}; the organisation asks for {' or '.join(allowed)}"
+        )
+        yield Finding(script.name, message, f"set edge.scripts.jurisdiction to {allowed[0]}")
+
+
+def _told_of(binding: Place) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what the settings of a script say of each vertical."""
     if binding["name"].text() != "SETTINGS":
         return
     text = binding["json"]
     try:
         verticals = documents.mapping(documents.parse(text.text()), "it").get("verticals", {})
         for name, one in documents.mapping(verticals, "verticals").items():
-            if documents.mapping(one, f"verticals.{name}").get("healthData"):
-                yield name
+            yield name, documents.mapping(one, f"verticals.{name}")
     except WrongDocument as error:
         raise WrongField(binding.resource.name, text.path, "the settings of a script", why=str(error)) from None
 
@@ -183,11 +203,13 @@ RULES = (
     Rule(
         name="phi-apart",
         condition="A vertical with health data has a namespace, servers that keep data, classes of volumes and their keys of "
-        "its own, and its namespace denies all traffic by default; a namespace says whose pods it has, and whose health data.",
+        "its own, and its namespace denies all traffic by default; a namespace says whose pods it has, and whose health data, "
+        "and the edge says the same, and keeps such calls where the organisation lets them stay.",
         why="Health data that lies beside other data is shown by every fault of what the two share.",
         reads="labels `headroom.dev/phi` and `headroom.dev/vertical` of namespaces; PersistentVolumeClaims, StorageClasses, "
-        "NetworkPolicies; the ports of servers that keep data; `healthData` in SETTINGS of the edge's scripts.",
-        remedy="A namespace, servers and volumes of its own.",
+        "NetworkPolicies; the ports of servers that keep data; `healthData` and `jurisdiction` in SETTINGS of the edge's "
+        "scripts; the floor `health_data_jurisdictions` (`us` for an environment that it does not name).",
+        remedy="A namespace, servers and volumes of its own; a jurisdiction for its calls at the edge.",
         check=_phi_apart,
     ),
 )

@@ -1,6 +1,6 @@
 """Rules on losses: what carries calls goes on when a node is gone, and when a zone is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from policies.autoscaler import week_of
@@ -17,6 +17,20 @@ from policies.workloads import of_kind, pod_of
 _SHARED = ("asr", "bus", "gateway", "llm", "queue-gateway", "tools", "tts", "tunnel", "turn")
 """Kinds of a fixed size that calls, and the callbacks that were promised to others, pass."""
 _LEAST = 2
+_SERVERS = "headroom:nodes:Servers"
+_QUORUM = 3
+"""Servers of the control plane of which one may be gone: etcd writes with most of them (k3s: High Availability Embedded etcd)."""
+_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
+_NODE_LOCAL = frozenset(
+    {
+        *("rancher.io/local-path", "kubernetes.io/no-provisioner", "kubernetes.io/host-path", "hostpath.csi.k8s.io"),
+        *("docker.io/hostpath", "k8s.io/minikube-hostpath", "microk8s.io/hostpath"),
+        *("local.csi.openebs.io", "openebs.io/local", "topolvm.io", "zfs.csi.openebs.io"),
+    }
+)
+"""Drivers whose volumes are on one machine, and gone with it."""
+_K3S_OWN = "local-path"
+"""The class that k3s brings, and takes where a claim names none."""
 _NO_LOSSES = Losses(nodes=0, zones=1)
 
 
@@ -44,6 +58,32 @@ def _one_node_loss_survived(stack: Stack, context: Context) -> Iterator[Finding]
             yield Finding(workload.name, message, "size it with survive 1", 1, 0, "pods")
 
     yield from each(_carrying(stack), lambda workload: workload.name, check)
+    surviving = {pool.name for pool in pools.values() if pool.survive}
+    yield from each(of_kind(stack, "redis"), lambda server: server.name, lambda server: _keeps_its_jobs(stack, server, surviving))
+    if surviving:
+        yield from each(stack.of_type(_SERVERS), lambda servers: servers.name, _control_plane_survives)
+
+
+def _control_plane_survives(servers: Resource) -> Iterator[Finding]:
+    standing = field(servers, "servers").count()
+    if standing < _QUORUM:
+        message = (
+            f"{count(standing)} server of the control plane: when its node is gone nothing is scheduled, scaled or started anew"
+        )
+        yield Finding(servers.name, message, f"set servers.count to {_QUORUM}", _QUORUM, standing, "servers")
+
+
+def _keeps_its_jobs(stack: Stack, server: Resource, surviving: Collection[str]) -> Iterator[Finding]:
+    """Yield where a queue's one server has its disk on one machine; a bus keeps copies (bus-survives-one-loss)."""
+    if pod_of(server)["nodeSelector"]["headroom.dev/pool"].text() not in surviving:
+        return
+    drivers = {field(one, "metadata.name").text(): field(one, "provisioner").text() for one in stack.of_type(_CLASS)}
+    for template in field(server, "spec.volumeClaimTemplates").items():
+        named = template["spec"].get("storageClassName")
+        name = _K3S_OWN if named is None else named.text()
+        if drivers.get(name, "rancher.io/local-path" if name == _K3S_OWN else "") in _NODE_LOCAL:
+            message = f"volumes of class {name} lie on one machine: when it is gone, so are the jobs that were accepted"
+            yield Finding(server.name, message, "name a class whose driver keeps volumes elsewhere, or copies of them")
 
 
 def _pool_survives(stack: Stack, pool: _Pool, context: Context) -> Iterator[Finding]:
@@ -124,14 +164,14 @@ RULES = (
     Rule(
         name="one-node-loss-survived",
         condition="Where a pool survives the loss of a node, everything on it that calls pass has two pods or more, kept off "
-        "each "
-        "other's nodes, and was sized with one of them gone; pools survive what the organisation asks for. That enough "
-        "nodes remain is `nodes-cover-maximum`'s.",
+        "each other's nodes, and was sized with one of them gone; a queue's jobs lie on no volume that is gone with one machine; "
+        "the cluster has three servers or more; pools survive what the organisation asks for. That enough nodes remain is "
+        "`nodes-cover-maximum`'s.",
         why="A node is lost now and then. Its calls are gone; all others, and the next ones, must not be.",
         reads="pools: `survive`; replicas, the lowest floor of the week, spread and anti-affinity by host, and the claim "
-        "`survive` "
-        "of every workload that calls pass; the floor `minimum_losses`.",
-        remedy="Two pods, spread over hosts; a pool that survives one node more.",
+        "`survive` of every workload that calls pass; classes of the volumes of StatefulSets of kind `redis`, and their drivers; "
+        "`servers` of `headroom:nodes:Servers`; the floor `minimum_losses`.",
+        remedy="Two pods, spread over hosts; volumes that outlive a machine; three servers; a pool that survives one node more.",
         check=_one_node_loss_survived,
     ),
     Rule(

@@ -8,19 +8,22 @@ from typing import Any
 
 import yaml
 
+from policies import known_machines
 from policies.config_text import directives
 from policies.demand import Demand, demand_of
 from policies.evidence import Context
 from policies.figures import TINY
 from policies.fleet import Live, admitted_sessions
+from policies.known import Known, unknown_directives, unknown_inside, unknown_of
 from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.rules.nodes import Pods, Pool, filled, standing_at_most
-from policies.stack import Place, Resource, Stack, Unreadable, field
+from policies.stack import Place, Resource, Stack, Unreadable, field, optional
 from policies.workload_types import POD_SPECS
 from policies.workloads import pod_metadata, pod_of
 
 _MACHINES = "headroom:nodes:CloudInit"
+_MADE_ON_DEMAND = "kubernetes:karpenter.sh/v1:NodePool"
 _LIMITS = "ulimits.nri.containerd.io/container."
 _SOFT = re.compile(r"(?:soft|hard):\s*(\d{1,12})")
 _RENDER = "deploy what the program renders"
@@ -50,6 +53,55 @@ def _machines_hold_pods(stack: Stack, context: Context) -> Iterator[Finding]:
         yield from _fits(stack, pool, name, found[0], context)
 
     yield from each(stack.of_type(POOL) if made else (), lambda pool: pool.name, check)
+    yield from each(made, lambda machines: machines.name, lambda machines: _is_made_as_known(stack, machines))
+
+
+def _is_made_as_known(stack: Stack, machines: Resource) -> Iterator[Finding]:
+    """Yield what makes a machine another one than its figures say: files, commands and settings that no rule knows."""
+    yield from unknown_of(machines, known_machines.RESOURCE)
+    text = field(machines, "userData")
+    document, files = _document(text), _files(text)
+    yield from unknown_inside(text, document, known_machines.USER_DATA)
+    written = [str(file["path"]) for file in document["write_files"]]
+    for path in sorted({path for path in written if path not in known_machines.FILES or written.count(path) > 1}):
+        yield Finding(machines.name, f"no rule knows the file {path} of its machines, or it is written twice", _RENDER)
+    for command in _listed(document.get("runcmd")):
+        if command not in known_machines.COMMANDS:
+            yield Finding(machines.name, "its machines run a command that no rule knows", _RENDER)
+    for path in sorted(files.keys() & known_machines.SETTINGS.keys()):
+        place = _ending(machines, files, path)
+        yield from unknown_directives(place, directives(place, "="), known_machines.SETTINGS[path], known_machines.OFTEN)
+    config = _yaml(machines, files, known_machines.CONFIG)
+    yield from unknown_inside(_ending(machines, files, known_machines.CONFIG), config, known_machines.K3S)
+    for name, allowed in known_machines.ARGUMENTS.items():
+        yield from _says_once(machines, name, config, allowed)
+    for taint in _listed(config.get("node-taint")):
+        if taint not in _taints(stack, machines):
+            yield Finding(machines.name, f"its machines have the taint {taint}, which pods of its pool do not bear", _RENDER)
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return what a program reads as a list: what is none is one element."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _says_once(machines: Resource, name: str, config: Mapping[str, Any], allowed: Known) -> Iterator[Finding]:
+    """Yield the arguments of a program of k3s that no rule knows, and those of which the last would win."""
+    told = [str(one).partition("=")[0] for one in _listed(config.get(name))]
+    for argument in sorted({one for one in told if one not in allowed or told.count(one) > 1}):
+        yield Finding(machines.name, f"no rule knows {argument} in {name} of its machines, or it is there twice", _RENDER)
+
+
+def _taints(stack: Stack, machines: Resource) -> Iterator[str]:
+    """Yield the taints of a kind of machine that its own pods bear, or that go when it is known."""
+    name = field(machines, "machines").text()
+    pools = [pool for pool in stack.of_type(POOL) if field(pool, "pool").text() == name]
+    if not pools:
+        yield known_machines.SERVER_TAINT
+    if any(optional(pool, "gpus") is not None for pool in pools):
+        yield known_machines.GPU_TAINT
+    if any(field(made, "metadata.name").text() == name for made in stack.of_type(_MADE_ON_DEMAND)):
+        yield known_machines.KARPENTER_TAINT
 
 
 def _fits(stack: Stack, pool: Resource, name: str, machines: Resource, context: Context) -> Iterator[Finding]:
@@ -186,11 +238,16 @@ def _backlogs(workload: Resource) -> Iterator[int]:
 
 
 def _files(text: Place) -> dict[str, str]:
+    return {str(file["path"]): str(file["content"]) for file in _document(text)["write_files"]}
+
+
+def _document(text: Place) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text.text())
-        return {str(file["path"]): str(file["content"]) for file in document["write_files"]}
+        _ = [(file["path"], file["content"]) for file in document["write_files"]]
     except (yaml.YAMLError, LookupError, TypeError):
         raise Unreadable(text.resource.name, f"{text.path} is no cloud-init with write_files", _RENDER) from None
+    return dict(document)
 
 
 def _ending(machines: Resource, files: Mapping[str, str], end: str) -> Place:
@@ -227,7 +284,7 @@ RULES = (
         name="machines-hold-pods",
         condition="Where the machines of a pool are made by the stack there are as many as the pool has nodes; they carry its "
         "label, take its pods, keep no more of themselves than it says, and grant the open files, the backlog and the tracked "
-        "connections that its pods count on.",
+        "connections that its pods count on. Every machine is made by the files, settings and commands that the gate knows.",
         why="A pod on a machine that grants less than it was judged by refuses calls while it looks idle, or does not start.",
         reads="`count`, `cpuCores`, `memoryBytes` and `userData` of `headroom:nodes:CloudInit`; pools; RLIMIT_NOFILE and the "
         "checked backlog of pods, what they admit and ask for, and how long calls are.",

@@ -15,8 +15,9 @@ from policies.margins import required
 from policies.parts import Part
 from policies.placement import POOL, never_together, stands_apart
 from policies.rule import Finding, Rule, each
-from policies.stack import Place, Resource, Stack, Unreadable, field, optional, optional_annotation
+from policies.stack import Place, Resource, Stack, Unreadable, WrongField, field, optional, optional_annotation
 from policies.workload_types import POD_SPECS
+from policies.workloads import beside_each_other, starting
 
 _PRIORITY = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 _LARGEST_CLUSTER_PODS = 150_000
@@ -95,6 +96,7 @@ def machines(stack: Stack, pool: Resource, demand: Demand) -> Part:
         holds=f"{count(of_pool.nodes)} nodes of the pool {of_pool.name}",
         remedy="order more nodes now",
         lead_seconds=field(pool, "leadSeconds").number(),
+        at_most=lambda: _nodes(of_pool, pods),
     )
 
 
@@ -132,28 +134,38 @@ def _pods(stack: Stack, workload: Resource) -> Pods:
 
 def _most(stack: Stack, workload: Resource) -> int:
     kind = workload.type.rpartition(":")[2]
-    if kind in ("Pod", "CronJob", "DaemonSet"):
+    if kind in ("Pod", "DaemonSet"):
         return 1
     if kind == "Job":
-        parallelism = optional(workload, "spec.parallelism")
-        return 1 if parallelism is None else parallelism.count()
+        return _at_once(optional(workload, "spec.parallelism"))
+    if kind == "CronJob":
+        said = field(workload, "spec.concurrencyPolicy")
+        if said.text() != "Forbid":
+            raise WrongField(workload.name, said.path, "Forbid", why="its runs may pile up")
+        return _at_once(optional(workload, "spec.jobTemplate.spec.parallelism"))
     return maximum_pods(workload, autoscaler_of(stack, workload))
 
 
+def _at_once(parallelism: Place | None) -> int:
+    return 1 if parallelism is None else parallelism.count()
+
+
 def _pod_size(pod: Place) -> Size:
-    """Return what the scheduler reserves: the sum of what runs together, or one initial container if that is more."""
-    cpu, memory = 0.0, 0.0
-    for container in pod["containers"].items():
-        cpu, memory = cpu + _request(container, "cpu"), memory + _request(container, "memory")
-    for container in pod.listed("initContainers"):
-        if container.get("restartPolicy") is None:
-            cpu, memory = max(cpu, _request(container, "cpu")), max(memory, _request(container, "memory"))
-        else:  # An initial container that restarts stays beside the others.
-            cpu, memory = cpu + _request(container, "cpu"), memory + _request(container, "memory")
+    """Return what the scheduler reserves: for all that runs together, or for an initial container and what stays from before."""
+    cpu, memory = (_reserved(pod, resource) for resource in ("cpu", "memory"))
     overhead = pod.get("overhead")
     if overhead is not None:
         raise Unreadable(pod.resource.name, f"{overhead.path} is set, which this rule does not count", "leave it out")
     return _size(cpu, memory)
+
+
+def _reserved(pod: Place, resource: str) -> float:
+    most, before = sum(_request(container, resource) for container in beside_each_other(pod)), 0.0
+    for container, stays in starting(pod):
+        asked = _request(container, resource)
+        most = max(most, before + asked)
+        before += asked if stays else 0.0
+    return most
 
 
 def _request(container: Place, resource: str) -> float:
@@ -257,7 +269,8 @@ RULES = (
         "stand, also on what remains after the loss of nodes or of a zone that it claims to survive.",
         why="A pod that the autoscaler asks for and no node takes holds no session.",
         reads="pools (`headroom:nodes:Pool`): nodes, what one gives to pods, `survive`, `zones`; requests, node selectors, "
-        "spread, anti-affinity and maxima of every workload; the priority of placeholders.",
+        "spread, anti-affinity and maxima of every workload, of jobs their parallelism and concurrencyPolicy; the priority of "
+        "placeholders.",
         remedy="More or larger nodes, smaller pods, or lower maxima.",
         check=_nodes_cover_maximum,
     ),

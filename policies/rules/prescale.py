@@ -21,6 +21,8 @@ _ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 _ROLE_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 _WEEK_SECONDS = 7 * 86_400
 """The longest lag that is looked back over: no window's lead is that long."""
+_DEADLINES = {"spec.startingDeadlineSeconds": 10, "spec.jobTemplate.spec.activeDeadlineSeconds": 30}
+"""Kubernetes looks for jobs that are due each ten seconds; a pod's image may have to come first."""
 _RENDER = "deploy what the program renders"
 
 
@@ -140,6 +142,11 @@ def _job_can_run(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
     suspended = optional(job, "spec.suspend")
     if suspended is not None and suspended.value is not False:
         yield Finding(job.name, "it is suspended", "set spec.suspend to false")
+    for path, least in _DEADLINES.items():
+        given = optional(job, path)
+        if given is not None and given.number() < least:
+            message = f"its {path} is {count(given.number())} s: its pods are ended, or never made, before they set the floor"
+            yield Finding(job.name, message, f"set it to {least}", least, given.number(), "seconds")
     pod = pod_of(job)
     account = Identity(scaled.namespace, pod["serviceAccountName"].text())
     found = find_object(stack, "kubernetes:core/v1:ServiceAccount", account)
@@ -205,7 +212,7 @@ RULES = (
         condition="Before every known peak, by the scaling lag, the week's floor holds its sessions; a job or KEDA can set it.",
         why="A peak that everybody knows of must find its pods standing: the autoscaler sees it only when callers wait.",
         reads="known_peaks of the lock; the week of an autoscaler (`headroom.dev/schedule`, or KEDA's cron triggers); its "
-        "maximum; the pre-scale CronJob, its account, token and role.",
+        "maximum; the pre-scale CronJob, its deadlines, account, token and role.",
         remedy="A window with enough replicas that stands in time: it is named.",
         check=_prescale_covers_known_peaks,
     ),

@@ -3,13 +3,25 @@
 from collections.abc import Iterator
 
 from policies.config_text import size, the_one
+from policies.edge import object_of
 from policies.evidence import Context
 from policies.figures import count, exceeds, whole
 from policies.jobs import Jobs, jobs_of, queues
+from policies.known import known, unknown_directives, unknown_inside
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, field, optional
 from policies.workloads import container_of
 
+_REDIS = known(
+    "aclfile appendfsync appendonly auto-aof-rewrite-percentage bind dir maxmemory maxmemory-policy no-appendfsync-on-rewrite "
+    "port protected-mode save tls-auth-clients tls-ca-cert-file tls-cert-file tls-key-file tls-port"
+)
+_SETTINGS = known("""
+    queue depthCap connection(host port tls)
+    defaultJobOptions(removeOnComplete(count) removeOnFail(count))
+    worker(concurrency connection(maxRetriesPerRequest) limiter(duration max) stalledInterval)
+""")
 _FORK = 2
 """While Redis forks to rewrite its append-only file, pages that change exist twice."""
 
@@ -18,6 +30,8 @@ def _queue_cap_below_memory(stack: Stack, _context: Context) -> Iterator[Finding
     def check(server: Resource) -> Iterator[Finding]:
         jobs = jobs_of(stack, server)
         yield from _cap_fits(jobs)
+        if any(stack.of_type(POOL)):
+            yield from unknown_inside(jobs.settings, object_of(jobs.settings), _SETTINGS)
         yield from _server_fits(jobs)
 
     yield from each(queues(stack), lambda server: server.name, check)
@@ -65,6 +79,8 @@ def _queue_never_evicts(stack: Stack, _context: Context) -> Iterator[Finding]:
             message = f"it has {count(replicas.count())} servers, each with jobs of its own: one server keeps a queue"
             yield Finding(server.name, message, "set spec.replicas to 1", 1, replicas.count(), "replicas")
         jobs = jobs_of(stack, server)
+        if any(stack.of_type(POOL)):
+            yield from unknown_directives(jobs.redis, jobs.directives, _REDIS)
         for name, allowed, why in _KEEPS:
             set_to = the_one(jobs.redis, jobs.directives, name)
             if set_to.lower() not in allowed:

@@ -9,6 +9,9 @@ from policies import documents
 from policies.documents import WrongDocument
 from policies.edge import SCRIPT
 from policies.evidence import Context
+from policies.known import unknown_of
+from policies.known_objects import SERVICE as SAID_OF_SERVICE
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.scaled_object import SCALED_OBJECT
 from policies.services import SERVICE, listened_on, on_its_machine, own_ports, pod_labels, pods_behind, ports_of, standing
@@ -21,6 +24,7 @@ from policies.stack import (
     field,
     find_object,
     identity,
+    optional,
 )
 from policies.traffic import (
     API_SERVICE,
@@ -55,6 +59,9 @@ _RENDER = "deploy what the program renders"
 def _calls_find_their_way(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(_speakers(stack), lambda found: found[0].name, lambda found: _is_answered(stack, *found))
     yield from each(stack.of_type(SERVICE), lambda service: service.name, lambda service: _leads_somewhere(stack, service))
+    if any(stack.of_type(POOL)):  # those of others may lead elsewhere
+        services = list(stack.of_type(SERVICE))
+        yield from each(services, lambda service: service.name, lambda service: _leads_to_all_alike(stack, service))
     workloads = [resource for resource in stack.resources if resource.type in POD_SPECS]
     yield from each(workloads, lambda workload: workload.name, lambda workload: _reaches_beyond(stack, workload))
     yield from each(standing(stack), str, lambda place: _asks_for_names(stack, place))
@@ -99,6 +106,27 @@ def _is_answered(stack: Stack, speaker: Resource, text: Any, namespace: str) -> 
         caller, called = spaces.get(namespace), spaces.get(place)
         if caller is not None and called is not None:
             yield from _may_pass(speaker, caller, called, numbers)
+
+
+def _leads_to_all_alike(stack: Stack, service: Resource) -> Iterator[Finding]:
+    """Yield what makes a Service another way than the one that was judged: from all of the cluster to any pod that is ready."""
+    yield from unknown_of(service, SAID_OF_SERVICE)
+    spec = field(service, "spec")
+    kind, address, early = (spec.get(name) for name in ("type", "clusterIP", "publishNotReadyAddresses"))
+    if kind is not None and kind.value != "ClusterIP":
+        yield Finding(service.name, f"it is a {kind.text()}: calls come by the tunnel alone", "set spec.type to ClusterIP")
+    if address is not None and (address.value != "None" or not _of_servers_by_name(stack, service)):
+        yield Finding(service.name, "it has no address of its own, or asks for one", "leave spec.clusterIP out")
+    if early is not None and early.value is not False and not _of_servers_by_name(stack, service):
+        message = "it leads to pods that are not ready: callers find no session there"
+        yield Finding(service.name, message, "leave spec.publishNotReadyAddresses out")
+
+
+def _of_servers_by_name(stack: Stack, service: Resource) -> bool:
+    """Return whether servers find one another by a Service before they are ready, and nobody else comes by it."""
+    name = identity(service).name
+    behind = pods_behind(stack, service)
+    return bool(behind) and all((named := optional(one, "spec.serviceName")) and named.value == name for one in behind)
 
 
 def _leads_somewhere(stack: Stack, service: Resource) -> Iterator[Finding]:
@@ -213,7 +241,8 @@ RULES = (
         name="calls-find-their-way",
         condition="Every Service that a part of the stack calls is there, on that port, leads to pods that listen, and "
         "NetworkPolicies let the call out and in; the tunnel, the pre-scale jobs and live pods reach what is beyond the cluster; "
-        "the edge's origins have a name and a tunnel; Prometheus reads every pod that has figures.",
+        "the edge's origins have a name and a tunnel; Prometheus reads every pod that has figures. A Service of ours says "
+        "nothing that the gate does not know.",
         why="Pods that nobody reaches hold no session, however many of them stand.",
         reads="names of the form service.namespace.svc:port in pods, ConfigMaps and the tunnel's routes; Services, labels and "
         "ports of pods, NetworkPolicies; the upstreams in SETTINGS of the edge's scripts, DNS records.",

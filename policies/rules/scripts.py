@@ -7,11 +7,14 @@ from typing import Any
 from policies import documents
 from policies.edge import HOST, OBJECTS, SCRIPT, gate_owner, gate_scripts, heartbeat_of, told, values_of_caps
 from policies.evidence import Context
+from policies.known import known, unknown_of
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, Unreadable, field, optional
 
 _QUEUE = "cloudflare:index/queue:Queue"
 _CONSUMER = "cloudflare:index/queueConsumer:QueueConsumer"
+_VALUE = "cloudflare:index/workersKv:WorkersKv"
 _SECRET = "secret_text"  # noqa: S105  # the type of a binding
 BINDINGS: Mapping[str, tuple[str, str]] = {
     "SETTINGS": ("json", ""),
@@ -28,6 +31,21 @@ BINDINGS: Mapping[str, tuple[str, str]] = {
     "REALTIME_KEY": (_SECRET, ""),
 }
 """What scripts of ours read, each with the type and, of objects, the class that it must be bound to."""
+_SAID = {
+    SCRIPT: known("""
+        accountId scriptName mainModule content compatibilityDate limits(cpuMs subrequests) observability(enabled)
+        migrations(oldTag newTag newClasses newSqliteClasses steps(newClasses newSqliteClasses))
+        bindings(name type className json namespaceId queueName scriptName simple(limit period) text)
+    """),
+    _QUEUE: known("accountId queueName"),
+    _CONSUMER: known("accountId queueId scriptName deadLetterQueue type settings(batchSize maxRetries maxWaitTimeMs)"),
+    _VALUE: known("accountId namespaceId keyName value"),
+    "cloudflare:index/workersKvNamespace:WorkersKvNamespace": known("accountId title"),
+}
+"""What scripts, and what they are bound to, may say."""
+_CAPS = "caps"
+_LEAST = {"cpuMs": 10, "subrequests": 50}
+"""What an event of a script has in a free account (Cloudflare, limits of Workers); with less no call begins."""
 _EXPORTED = re.compile(r"export\s*\{([^}]*)\}")
 _HEARTBEATS = 2
 """Of a lease, at least: one may fail."""
@@ -36,6 +54,12 @@ _RENDER = "deploy what the program renders"
 
 def _bindings_resolve(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(stack.of_type(SCRIPT), lambda script: script.name, lambda script: _is_bound(stack, script))
+    if any(stack.of_type(POOL)):  # scripts of others are told other things
+        said = list(stack.of_type(*_SAID))
+        yield from each(said, lambda resource: resource.name, lambda resource: unknown_of(resource, _SAID[resource.type]))
+        yield from each(stack.of_type(SCRIPT), lambda script: script.name, _binds_what_is_read)
+        yield from each(stack.of_type(_VALUE), lambda value: value.name, _is_read)
+    yield from each(stack.of_type(SCRIPT), lambda script: script.name, _has_time)
     yield from each(stack.of_type(_CONSUMER), lambda consumer: consumer.name, lambda consumer: _is_emptied(stack, consumer))
     yield from each(stack.of_type(HOST), lambda host: host.name, lambda host: _names_script(stack, field(host, "service")))
 
@@ -56,6 +80,25 @@ def _is_bound(stack: Stack, script: Resource) -> Iterator[Finding]:
             yield from _is_queued(stack, script, binding["queueName"].text())
     if "PLANS" in read:
         yield from _knows_callers(stack, script)
+
+
+def _binds_what_is_read(script: Resource) -> Iterator[Finding]:
+    names = {binding["name"].text() for binding in field(script, "bindings").items()}
+    for name in sorted(names - BINDINGS.keys()):
+        yield Finding(script.name, f"no rule knows its binding {name}", _RENDER)
+
+
+def _is_read(value: Resource) -> Iterator[Finding]:
+    if field(value, "keyName").text() != _CAPS:
+        yield Finding(value.name, f"its key is not {_CAPS}: who writes others, as tenants', is not the stack", _RENDER)
+
+
+def _has_time(script: Resource) -> Iterator[Finding]:
+    for name, least in _LEAST.items():
+        given = optional(script, f"limits.{name}")
+        if given is not None and given.number() < least:
+            message = f"limits.{name} ends each of its events at {given.number():g}"
+            yield Finding(script.name, message, f"allow {least}", least, given.number())
 
 
 def _read_by(script: Resource) -> set[str]:
@@ -189,7 +232,8 @@ def _seconds(*path: str) -> Callable[[Mapping[str, Any]], float]:
 RULES = (
     Rule(
         name="bindings-resolve",
-        condition="Every script of the edge is bound to all that its source reads, each by its type; the classes, scripts, "
+        condition="Every script of the edge is bound to all that its source reads, each by its type, and has at least the time "
+        "of a free account; it and what it is bound to say nothing that the gate does not know; the classes, scripts, "
         "queues and KV values that they name are in the stack; the host that clients call leads to the script that takes their "
         "tokens.",
         why="A script that does not find what it reads answers no call, and one that finds another's counts calls there.",

@@ -15,11 +15,10 @@ from policies.margins import ROOT
 from policies.relabelling import pods_found
 from policies.rule import Finding, Rule, each
 from policies.rules.alerts import NEEDED
-from policies.rules.gone import METRIC
 from policies.stack import Place, Resource, Stack, Unreadable, WrongField, annotation, field, identity, optional
 from policies.traffic import API_SERVICE
 from policies.workload_types import POD_SPECS
-from policies.workloads import configuration, container_of, has_container, of_kind, pod_of, watchers
+from policies.workloads import beside_each_other, configuration, container_of, has_container, of_kind, pod_of, watchers
 
 _RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
 _METRICS = "custom.metrics.k8s.io"
@@ -30,13 +29,17 @@ _LABELS = ("job", "namespace", "pod", "vertical")
 _OF_A_JOB = frozenset(
     {"job_name", "honor_labels", "kubernetes_sd_configs", "relabel_configs", "scrape_interval", "scrape_timeout"}
 )
+_OF_A_GROUP = frozenset({"interval", "name", "rules"})
+_OF_A_ROUTE = frozenset({"continue", "group_by", "matchers", "receiver", "routes"})
 _PORTS = ("probes", "metrics")
 _RENDER = "deploy what the program renders"
 _OF_ADAPTER = {"": ("namespaces", "pods")}
 _OF_STATE_METRICS = {"": ("nodes", "pods"), "autoscaling": ("horizontalpodautoscalers",), "batch": ("cronjobs",)}
 """What kube-state-metrics tells of, which alerts speak of, by the group of its API."""
-_MATCHER = re.compile(r'(vertical|severity)(?:=|=~)"([^"]+)"')
+_MATCHER = re.compile(r'(vertical|severity)(=|=~)"([^"]+)"')
 _SEVERITIES = frozenset({"page", "ticket"})
+_WAKE_NOBODY = frozenset({"ticket", "phi-ticket"})
+"""Receivers of what can wait."""
 _Account = tuple[str, str]
 
 
@@ -49,7 +52,6 @@ def _autoscalers_see_sessions(stack: Stack, _context: Context) -> Iterator[Findi
         adapter = _watcher(stack, "adapter")
         yield from each([adapter], lambda one: one.name, lambda one: _may(stack, one, _OF_ADAPTER, _READ))
         yield from each([adapter], lambda one: one.name, lambda one: _serves(stack, one))
-        yield from each([adapter], lambda one: one.name, lambda one: _knows_pods(stack, one))
 
 
 def _watcher(stack: Stack, name: str) -> Resource:
@@ -124,16 +126,6 @@ def _grants(rule: Place, group: str, resource: str, verbs: tuple[str, ...]) -> b
     )
 
 
-def _knows_pods(stack: Stack, adapter: Resource) -> Iterator[Finding]:
-    """Yield where the adapter cannot tell whose pod a session is of."""
-    rules = _config(stack, adapter, "adapter.yaml")["rules"].items()
-    found = [rule for rule in rules if rule["name"]["as"].text() == METRIC]
-    for rule in found:
-        overrides = rule["resources"]["overrides"]
-        if any(overrides[name]["resource"].text() != name for name in ("namespace", "pod")):
-            yield Finding(adapter.name, f"it does not know the namespace and the pod of {METRIC}", _RENDER)
-
-
 def _serves(stack: Stack, adapter: Resource) -> Iterator[Finding]:
     """Yield what keeps the API server from asking the adapter for sessions, or the autoscalers from asking the API server."""
     served = [api for api in stack.of_type(API_SERVICE) if field(api, "spec.group").text() == _METRICS]
@@ -177,7 +169,7 @@ def _reads_all(stack: Stack) -> Iterator[Finding]:
     """Yield the workloads, and the edge, whose figures nobody reads."""
     jobs = stack.once(_of_prometheus).listed("scrape_configs")
     for workload in stack.of_type(*POD_SPECS):
-        ports = [port.get("name") for one in pod_of(workload)["containers"].items() for port in one.listed("ports")]
+        ports = [port.get("name") for one in beside_each_other(pod_of(workload)) for port in one.listed("ports")]
         if any(name is not None and name.text() in _PORTS for name in ports):
             found = [job for job in jobs if any(pods_found(job, workload))]
             if not found:
@@ -237,17 +229,26 @@ def _sends(stack: Stack, prometheus: Resource, alertmanager: Resource) -> Iterat
     args = [one.text() for one in container_of(prometheus, "prometheus").listed("args")]
     if f"--config.file={folder}/prometheus.yaml" not in args:
         yield Finding(prometheus.name, f"it does not read {folder}/prometheus.yaml", _RENDER)
-    lag, every = field(stack.the_one(ROOT), "lagSeconds").number(), _seconds(config["global"]["evaluation_interval"])
-    if every > lag:
-        yield Finding(
-            prometheus.name, f"it looks for alerts each {count(every)} s", "set evaluation_interval to 15s", lag, every, "s"
-        )
+    yield from _looks_often(stack, prometheus, config["global"]["evaluation_interval"])
     alerting = config.get("alerting")
     receivers = [] if alerting is None else alerting.listed("alertmanagers")
     if not any(any(pods_found(one, alertmanager)) for one in receivers):
         yield Finding(prometheus.name, "it finds no pod of Alertmanager: it tells nobody of an alert", _RENDER)
     if alerting is not None and alerting.get("alert_relabel_configs") is not None:
         yield Finding(prometheus.name, "alert_relabel_configs may drop alerts", "leave it out")
+
+
+def _looks_often(stack: Stack, prometheus: Resource, usually: Place) -> Iterator[Finding]:
+    """Yield which alerts are looked for seldom, or not all of them."""
+    lag = field(stack.the_one(ROOT), "lagSeconds").number()
+    groups = _config(stack, prometheus, "rules.yaml")["groups"].items()
+    for place in [usually, *(said for group in groups if (said := group.get("interval")) is not None)]:
+        if (every := _seconds(place)) > lag:
+            message = f"by {place.path} it looks for alerts each {count(every)} s"
+            yield Finding(prometheus.name, message, "set it to 15s", lag, every, "seconds")
+    for group in groups:
+        for key in sorted(group.names() - _OF_A_GROUP):
+            yield Finding(prometheus.name, f"{group.path}.{key} may hold back an alert", "leave it out")
 
 
 def _passes_on(stack: Stack, alertmanager: Resource) -> Iterator[Finding]:
@@ -267,11 +268,9 @@ def _passes_on(stack: Stack, alertmanager: Resource) -> Iterator[Finding]:
             message = f"{route.path} sends to {name}, which has no file of its own with a URL among its mounts: nobody is told"
             yield Finding(alertmanager.name, message, _RENDER)
         yield from _matches(stack, alertmanager, route)
-        for key in ("mute_time_intervals", "active_time_intervals", "group_wait", "group_interval"):
-            if route.get(key) is not None:
-                yield Finding(alertmanager.name, f"{route.path}.{key} may hold back an alert", "leave it out")
-    if not any(route["matchers"].value == ['severity="page"'] for route in config["route"].listed("routes")):
-        yield Finding(alertmanager.name, 'no route is for severity="page": nobody is woken', _RENDER)
+        for key in sorted(route.names() - _OF_A_ROUTE):
+            yield Finding(alertmanager.name, f"{route.path}.{key} may hold back an alert", "leave it out")
+    yield from _wakes(stack, alertmanager, config["route"])
     for rule in config.listed("inhibit_rules"):
         silenced = [re.fullmatch(r'alertname="(\w+)"', one.text()) for one in rule["target_matchers"].items()]
         names = {match[1] for match in silenced if match is not None}
@@ -280,12 +279,46 @@ def _passes_on(stack: Stack, alertmanager: Resource) -> Iterator[Finding]:
             yield Finding(alertmanager.name, message, _RENDER)
 
 
+def _wakes(stack: Stack, alertmanager: Resource, first: Place) -> Iterator[Finding]:
+    """Yield whose pages reach nobody whom they wake: who takes those alone that are a vertical's may be called anything."""
+    for vertical in ("", *sorted(_verticals(stack))):
+        receivers = list(_reached(first, {"severity": "page", "vertical": vertical}))
+        woken = [name for name in receivers if name == "page" or (vertical and name not in _WAKE_NOBODY)]
+        if not woken:
+            whose = f"of {vertical}" if vertical else "of no vertical"
+            message = f"pages {whose} go to {' and '.join(sorted(set(receivers)))}: nobody is woken"
+            yield Finding(alertmanager.name, message, _RENDER)
+
+
+def _reached(route: Place, labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield the receivers of an alert, as Alertmanager walks: into the first route that fits, and on where that says so."""
+    found = False
+    for inner in route.listed("routes"):
+        if all(_fits(matcher, labels) for matcher in inner["matchers"].items()):
+            found = True
+            yield from _reached(inner, labels)
+            goes_on = inner.get("continue")
+            if goes_on is None or goes_on.value is not True:
+                return
+    if not found:
+        yield route["receiver"].text()
+
+
+def _fits(matcher: Place, labels: Mapping[str, str]) -> bool:
+    match = _MATCHER.fullmatch(matcher.text())
+    return match is not None and labels[match[1]] in (match[3].split("|") if match[2] == "=~" else [match[3]])
+
+
+def _verticals(stack: Stack) -> set[str]:
+    return {annotation(one, "vertical").text() for one in of_kind(stack, *LIVE_KINDS, "queue")}
+
+
 def _matches(stack: Stack, alertmanager: Resource, route: Place) -> Iterator[Finding]:
     """Yield where a route is for alerts that there are not, and those that it was for go to another."""
-    verticals = {annotation(one, "vertical").text() for one in of_kind(stack, *LIVE_KINDS, "queue")}
+    verticals = _verticals(stack)
     for matcher in route.listed("matchers"):
         match = _MATCHER.fullmatch(matcher.text())
-        if match is None or not set(match[2].split("|")) <= (_SEVERITIES if match[1] == "severity" else verticals):
+        if match is None or not set(match[3].split("|")) <= (_SEVERITIES if match[1] == "severity" else verticals):
             yield Finding(alertmanager.name, f"{route.path} is for {matcher.text()}, which no alert has", _RENDER)
 
 
@@ -336,10 +369,10 @@ def _folder(stack: Stack, workload: Resource, container: str, file: str) -> str:
 
 
 def _seconds(place: Place) -> float:
-    match = re.fullmatch(r"(\d{1,9})(ms|s|m|h)", place.text())
+    match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", place.text())
     if match is None:
         raise WrongField(place.resource.name, place.path, "a time such as 15s")
-    return int(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2]]
+    return int(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
 
 
 RULES = (
@@ -357,7 +390,8 @@ RULES = (
     Rule(
         name="operators-are-told",
         condition="Where the stack is watched, Prometheus reads every pod that has figures and the edge, has its alerts and "
-        "sends them to Alertmanager, which passes each on to a receiver with a URL, and silences none that must be there.",
+        "looks for them at least once within the scaling lag; it sends them to Alertmanager, which passes each on to a receiver "
+        "with a URL, what wakes people to one that does, and silences none that must be there.",
         why="An alert that reaches nobody is none.",
         reads="`prometheus.yaml` and `alertmanager.yaml`, arguments and mounts of both; labels and ports of pods; custom "
         "domains.",

@@ -7,14 +7,25 @@ from policies.config_text import directives, size, the_one
 from policies.demand import Demand, demand_of
 from policies.evidence import Context
 from policies.figures import count, whole
+from policies.known import known, unknown_directives
 from policies.parts import Part, shortfall
+from policies.peers import opened, reached
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
 from policies.stack import Resource, Stack, WrongField, annotation, field
-from policies.workloads import configuration, of_kind, open_files, remaining
+from policies.workloads import configuration, of_kind, open_files, pod_of, remaining
 
+_KNOWN = known("""
+    allowed-peer-ip bps-capacity cert denied-peer-ip external-ip fingerprint listening-port log-file max-bps max-port min-port
+    no-cli no-dtls no-multicast-peers no-software-attribute no-tcp-relay no-tls pidfile pkey prometheus prometheus-port realm
+    simple-log stale-nonce tls-listening-port total-quota use-auth-secret user-quota userdb
+""")
+_OFTEN = frozenset({"allowed-peer-ip", "denied-peer-ip", "external-ip"})
 _BITS = 8
 _FILES = 2
 """Of one allocation: coturn says so when it starts."""
+_SHOWN = 3
+"""Ranges that are named in one message."""
 _EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")))
 """Addresses that documents use for those of the Internet (RFC 5737, RFC 3849)."""
 
@@ -24,6 +35,15 @@ def _turn_ports_cover_burst(stack: Stack, context: Context) -> Iterator[Finding]
     yield from each(found, lambda servers: servers.name, lambda servers: shortfall(relays(stack, servers, demand), demand.lock))
     yield from each(found, lambda servers: servers.name, lambda servers: _one_call_passes(stack, servers))
     yield from each(found, lambda servers: servers.name, lambda servers: _is_found(stack, servers))
+    if any(stack.of_type(POOL)):
+        yield from each(found, lambda servers: servers.name, lambda servers: _says_what_is_known(stack, servers))
+    yield from each(found, lambda servers: servers.name, lambda servers: _leads_out(stack, servers))
+
+
+def _says_what_is_known(stack: Stack, servers: Resource) -> Iterator[Finding]:
+    place = configuration(stack, servers, "turnserver.conf")
+    found = directives(place, "=")
+    yield from unknown_directives(place, found, _KNOWN, _OFTEN)
 
 
 def _one_call_passes(stack: Stack, servers: Resource) -> Iterator[Finding]:
@@ -58,11 +78,32 @@ def _is_found(stack: Stack, servers: Resource) -> Iterator[Finding]:
         if not _is_public(public):
             message = f"external-ip tells callers {public}, which nobody beyond its own site reaches"
             yield Finding(place.resource.name, message, "give the address that the Internet reaches the machine by")
-    standing = field(servers, "spec.replicas").count()
-    machines = min((len(set(addresses)) for addresses in zip(*told, strict=True)), default=standing)
-    if machines < standing:
-        message = f"{machines} machines have a public address by external-ip; {standing} servers stand on as many"
-        yield Finding(place.resource.name, message, "set external-ip for every machine", standing, machines, "machines")
+    hosts = _hosts(stack, servers)
+    machines = min((len(set(addresses)) for addresses in zip(*told, strict=True)), default=hosts)
+    if machines < hosts:
+        message = f"{machines} machines have a public address by external-ip; a relay may stand on any of {hosts}"
+        yield Finding(place.resource.name, message, "set external-ip for every machine of its pool", hosts, machines, "machines")
+
+
+def _leads_out(stack: Stack, servers: Resource) -> Iterator[Finding]:
+    """Yield what callers would reach by it that is not the Internet's: whoever has a call may send to its peers."""
+    place = configuration(stack, servers, "turnserver.conf")
+    found = directives(place, "=")
+    if left := reached(place, found):
+        more = f" and {len(left) - _SHOWN} ranges more" if len(left) > _SHOWN else ""
+        message = f"callers reach {', '.join(left[:_SHOWN])}{more} through it, where the cluster and its machines are"
+        yield Finding(place.resource.name, message, "deny them by denied-peer-ip; media servers there by allowed-peer-ip")
+    if own := opened(place, found):
+        message = f"it relays to the machine that it stands on: {', '.join(own)}"
+        yield Finding(place.resource.name, message, "allow media servers alone, by their own addresses")
+
+
+def _hosts(stack: Stack, servers: Resource) -> int:
+    """Return the machines on which a relay may stand: those of its pool, and never fewer than there are relays."""
+    selector = pod_of(servers).get("nodeSelector")
+    pool = selector and selector.get("headroom.dev/pool")
+    nodes = (field(one, "nodes").count() for one in stack.of_type(POOL) if pool and field(one, "pool").text() == pool.text())
+    return max(field(servers, "spec.replicas").count(), sum(nodes))
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -111,12 +152,13 @@ def _calls_of_one(stack: Stack, servers: Resource) -> tuple[int, str]:
 RULES = (
     Rule(
         name="turn-ports-cover-burst",
-        condition="With as many relays gone as must be survived, ports, bandwidth, open files and quota carry what is relayed of "
-        "all required sessions; one call has its bandwidth and its ports; nobody else is relayed; where callers are told public "
-        "addresses, every server has one that the Internet reaches.",
+        condition="With as many relays gone as must be survived, ports, bandwidth, open files and quota carry what is relayed "
+        "of all required sessions; one call has its bandwidth and its ports; nobody else is relayed, and nobody to private or "
+        "special addresses but those of allowed-peer-ip; where callers are told public addresses, every machine that a relay "
+        "may stand on has one that the Internet reaches.",
         why="Beyond its ports a relay answers 508: the call rings, connects, and is silent.",
         reads="Deployments of kind `turn`: replicas, open files, `turnserver.conf`, and the claims `survive`, `relayed-share`, "
-        "`ports-per-relayed`, `bits-per-relayed`; the lock.",
+        "`ports-per-relayed`, `bits-per-relayed`; the nodes of their pool; the lock.",
         remedy="More relays, a wider range of ports, or more bandwidth.",
         check=_turn_ports_cover_burst,
     ),

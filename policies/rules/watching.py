@@ -8,7 +8,7 @@ from policies.figures import count, exceeds
 from policies.margins import margins
 from policies.rule import Finding, Rule, each
 from policies.stack import Place, Resource, Stack, WrongField, field, optional
-from policies.workloads import of_kind, pod_of
+from policies.workloads import beside_each_other, of_kind, pod_of
 
 _KEEPS = "--storage.tsdb.retention.size="
 _UNITS = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40, "PB": 2**50}
@@ -40,7 +40,7 @@ def _disk_is_never_full(watcher: Resource, safe_utilisation: float) -> Iterator[
 
 
 def _kept(watcher: Resource) -> int:
-    words: list[Place] = [word for one in pod_of(watcher)["containers"].items() for word in one.listed("args")]
+    words: list[Place] = [word for one in beside_each_other(pod_of(watcher)) for word in one.listed("args")]
     found = [word for word in words if word.text().startswith(_KEEPS)]
     match = re.fullmatch(r"([1-9]\d{0,14})([KMGTP]?B)", found[0].text().removeprefix(_KEEPS)) if len(found) == 1 else None
     if match is None:

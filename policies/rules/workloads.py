@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from policies.autoscaler import AUTOSCALERS, HORIZONTAL, target_of
 from policies.evidence import Context
 from policies.fleet import DEPLOYMENT, LIVE_KINDS, autoscaler_of
+from policies.known import unknown_of
+from policies.known_objects import OBJECTS
+from policies.placement import POOL
 from policies.rule import Finding, Rule, each
-from policies.stack import Resource, Stack, annotation, field, find_object, optional, optional_annotation
+from policies.services import SERVICE, pods_behind, standing
+from policies.stack import Resource, Stack, annotation, field, find_object, identity, optional, optional_annotation
 from policies.workload_types import HARMLESS, HARMLESS_PREFIXES, KINDS, POD_SPECS
 
+_OF_THE_WEEK = "spec.minReplicas"
+"""What the job sets that keeps an autoscaler's week: a deploy that took it back would take away the floor of the minute."""
 _LIVE_ANNOTATIONS = (
     "vertical",
     "session-container",
@@ -25,6 +31,13 @@ _LIVE_ANNOTATIONS = (
 
 def _workloads_are_known(stack: Stack, _context: Context) -> Iterator[Finding]:
     yield from each(stack.resources, lambda resource: resource.name, _is_known)
+    if any(stack.of_type(POOL)):  # the programs of others may say what they like
+        said = list(stack.of_type(*OBJECTS))
+        yield from each(said, lambda resource: resource.name, lambda resource: unknown_of(resource, OBJECTS[resource.type]))
+        workloads, services = list(stack.of_type(*POD_SPECS)), list(stack.of_type(SERVICE))
+        yield from each(workloads, lambda workload: workload.name, lambda workload: _has_its_pods_alone(stack, workload))
+        yield from each(services, lambda service: service.name, lambda service: _leads_to_judged_pods(stack, service))
+    yield from each(stack.resources, lambda resource: resource.name, _is_deployed_as_judged)
     yield from each(stack.of_type(*AUTOSCALERS), lambda scaler: scaler.name, lambda scaler: _scales_one(stack, scaler))
     yield from each(
         stack.of_type(DEPLOYMENT),
@@ -70,6 +83,36 @@ def _has_known_kind(resource: Resource) -> Iterator[Finding]:
             annotation(resource, name)
 
 
+def _is_deployed_as_judged(resource: Resource) -> Iterator[Finding]:
+    kept = [place for place in resource.ignored if resource.type != HORIZONTAL or place != _OF_THE_WEEK]
+    if kept:
+        message = f"the engine ignores changes of {kept[0]}: what stands there was not judged"
+        yield Finding(resource.name, message, "leave it out of ignore_changes")
+
+
+def _has_its_pods_alone(stack: Stack, workload: Resource) -> Iterator[Finding]:
+    """An autoscaler, and a budget, look at every pod that a workload's selector fits."""
+    chosen = optional(workload, "spec.selector.matchLabels")
+    if chosen is None:
+        return
+    wanted = chosen.texts()
+    for other, carried in standing(stack).get(identity(workload).namespace, ()):
+        if other is not workload and wanted.items() <= carried.items():
+            message = f"its selector fits the pods of {other.name} too: an autoscaler counts their sessions as its own"
+            yield Finding(workload.name, message, f"give the pods of {other.name} labels of their own")
+
+
+def _leads_to_judged_pods(stack: Stack, service: Resource) -> Iterator[Finding]:
+    if field(service, "spec").get("selector") is None:
+        return
+    behind = pods_behind(stack, service)
+    strangers = [one for one in behind if optional_annotation(one, "kind") is None]
+    if len(strangers) < len(behind):
+        for one in strangers:
+            message = f"it leads to the pods of {one.name}, which no rule judges, beside others"
+            yield Finding(service.name, message, f"give the pods of {one.name} labels of their own")
+
+
 def _scales_one(stack: Stack, autoscaler: Resource) -> Iterator[Finding]:
     target = target_of(autoscaler)
     scaled = find_object(stack, DEPLOYMENT, target.identity) if target.kind == "Deployment" else None
@@ -97,11 +140,13 @@ def _scaled_once(stack: Stack, deployment: Resource) -> Iterator[Finding]:
 RULES = (
     Rule(
         name="workloads-are-known",
-        condition="Every resource is of a type that the gate knows, every workload of a kind that its rules judge or exempt "
-        "with a "
-        "reason; each is scaled by one autoscaler at most.",
+        condition="Every resource is of a type that the gate knows and, in a stack of ours, says nothing that it does not know; "
+        "every workload is of a kind that its rules judge, or exempt with a reason; each is scaled by one autoscaler at most, "
+        "and no pods of another are among its own, or behind its Service without a rule that judges them. What is deployed is "
+        "what was judged: but for the floor that a job sets, no change is ignored.",
         why="A workload that no rule knows takes nodes, or calls, behind the gate's back.",
-        reads="types of all resources; `headroom.dev/kind` and `headroom.dev/exempt`; autoscalers and their targets.",
+        reads="types of all resources, and the fields of those of Kubernetes; `headroom.dev/kind` and `headroom.dev/exempt`; "
+        "autoscalers and their targets; selectors, and labels of pods; in the program, `ignore_changes`.",
         remedy="Annotate it with its kind, or with the reason why no rule need judge it.",
         check=_workloads_are_known,
     ),

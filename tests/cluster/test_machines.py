@@ -120,7 +120,7 @@ def test_the_audit_log_says_who_wrote_a_secret_and_not_what(hardened: tuple[Api,
 def made_by_karpenter() -> list[Rendered]:
     """The machines of prod with a general pool that Karpenter makes."""
     made: CapacityPlan = with_karpenter()
-    return [replace(one, parent=None, after=()) for one in node_resources(made, parent="")]
+    return [replace(one, parent=None, after=()) for one in node_resources(made, (), parent="")]
 
 
 def test_karpenter_takes_its_pools(kubeconfig: Path, made_by_karpenter: list[Rendered]) -> None:

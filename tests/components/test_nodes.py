@@ -14,9 +14,10 @@ from capacity.machines import Servers
 from capacity.scaling import Window
 from components.nodes.karpenter import quiet_budgets
 from components.nodes.render import node_resources
-from components.nodes.upgrades import upgrade_plan
+from components.nodes.upgrades import longest_drain, upgrade_plan
 from headroom.blueprint import Rendered
 from stacks.reading import read_lock, read_spec_document
+from stacks.voice import render
 from tests.capacity.specs import DATA_END, live, load, lock, read_spec, spec_document
 from tests.environments import planned
 
@@ -33,6 +34,7 @@ def with_karpenter() -> CapacityPlan:
     """Return prod's plan with machines of its general pool made by Karpenter."""
     document = read_spec_document("prod")
     document["pools"]["general"] |= {"provision": "karpenter", "karpenter": KARPENTER}
+    document["turn"]["public_addresses"] = {}
     return plan(read_spec(document), read_lock("prod"), read_lock("prod").data_end)
 
 
@@ -44,7 +46,7 @@ def _props(resources: list[Rendered], kind: str) -> dict[str, Any]:
 def test_karpenter_makes_what_the_plan_counts_on() -> None:
     """At most the plan's nodes, only the spec's types, never spot, joined by the user data of the pool."""
     made = with_karpenter()
-    resources = node_resources(made, parent="")
+    resources = list(render(made))
     pool, machines = _props(resources, "NodePool")["spec"], _props(resources, "EC2NodeClass")["spec"]
     general = made.pools[0]
     assert pool["limits"]["cpu"] == str(general.nodes * 32)
@@ -59,7 +61,9 @@ def test_karpenter_makes_what_the_plan_counts_on() -> None:
 def test_static_machines_need_no_custom_resource() -> None:
     """By default nothing is rendered that a cluster without Karpenter does not know."""
     groups = {
-        one.type.split(":")[1].split("/")[0] for one in node_resources(planned("prod"), parent="") if one.type.startswith("kub")
+        one.type.split(":")[1].split("/")[0]
+        for one in node_resources(planned("prod"), (), parent="")
+        if one.type.startswith("kub")
     }
     assert groups <= {"core", "apps", "networking.k8s.io"}
 
@@ -87,14 +91,35 @@ def test_upgrades_take_one_machine_at_a_time_and_no_peak() -> None:
     """Servers before agents, each drained for its longest call, and never within a window of the lock's known peaks."""
     made = planned("prod")
     assert made.stack.servers is not None
-    order = upgrade_plan(made, made.stack.servers)
+    rendered = render(made)
+    order = upgrade_plan(made, made.stack.servers, rendered.resources)
     assert [step["machines"] for step in order["steps"]] == ["servers", *(pool.name for pool in made.pools)]
     assert {step["at_once"] for step in order["steps"]} == {1}
-    assert order["steps"][1]["drain_seconds"] == 3660
+    assert {step["machines"]: step["drain_seconds"] for step in order["steps"]} == {"servers": 30, "general": 3660, "gpu": 120}
     peaks = [window for one in made.live for window in one.scaling.windows]
     assert [(one["day"], one["start"], one["end"]) for one in order["never_within"]] == [(w.day, w.start, w.end) for w in peaks]
-    (config,) = (one for one in node_resources(made, parent="") if one.name == "node-upgrades")
-    assert json.loads(config.props["data"]["plan.json"]) == order
+    assert json.loads(rendered["node-upgrades"].props["data"]["plan.json"]) == order
+
+
+@pytest.mark.parametrize(
+    ("change", "pool", "seconds"),
+    [
+        ({"turn": {"drain": "2h"}}, "general", 7230),
+        ({"edge": {"tunnel": {"grace": "5000s"}}}, "general", 5000),
+        ({"turn": {"drain": "2h", "pod": {"cpu": 2, "memory": "2Gi", "pool": "gpu"}}}, "gpu", 7230),
+    ],
+    ids=["relays", "tunnel", "relays on another pool"],
+)
+def test_a_machine_drains_as_long_as_any_of_its_pods(change: dict[str, Any], pool: str, seconds: int) -> None:
+    """The longest grace is of whatever workload may stand on the pool, no vertical's alone."""
+    document = read_spec_document("prod")
+    for section, figures in change.items():
+        for name, value in figures.items():
+            before = document[section].get(name)
+            document[section][name] = before | value if isinstance(before, dict) else value
+    document["turn"]["public_addresses"] = {}
+    rendered = render(plan(read_spec(document), read_lock("prod"), read_lock("prod").data_end))
+    assert longest_drain(pool, rendered.resources) == seconds
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,7 @@ def test_a_node_tells_of_its_daemons_room_too() -> None:
     document = spec_document(a=live())
     document["images"]["ulimit_adjuster"] = document["images"]["tools"]
     made = plan(read_spec(document), lock(a=load()), DATA_END)
-    pool, daemon = _props(node_resources(made, parent=""), "Pool"), made.pools[0].spec.daemons.ulimit_adjuster
+    pool, daemon = _props(node_resources(made, (), parent=""), "Pool"), made.pools[0].spec.daemons.ulimit_adjuster
     assert pool["cpuCores"] == pytest.approx(made.pools[0].node.cpu_cores + daemon.cpu)
     assert pool["memoryBytes"] == made.pools[0].node.memory_bytes + daemon.memory
 

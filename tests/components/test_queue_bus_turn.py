@@ -21,6 +21,7 @@ from tests.capacity.sizing import TURN
 from tests.capacity.specs import live, spec_document
 from tests.capacity.specs import read_spec as read_document
 from tests.capacity.test_stack_sizing import BUS, QUEUE
+from tests.components.test_nodes import KARPENTER
 from tests.environments import planned
 
 Document = dict[str, Any]
@@ -115,13 +116,31 @@ def test_a_part_without_its_image_is_refused(section: str, images: tuple[str, ..
         ({"listening_port": 50000}, "listening_port 50000 is one of the relay's ports"),
         ({"user_quota": 1}, "less than the 2 ports of one call"),
         ({"public_addresses": {"machine": "203.0.113.1"}}, "public_addresses"),
-        ({"public_addresses": {"10.0.3.11": "203.0.113.11"}}, "for 3 servers stand on as many"),
+        ({"public_addresses": {"10.0.3.11": "203.0.113.11"}}, r"pools\.general\.nodes on how many machines a relay may stand"),
     ],
 )
 def test_a_relay_that_would_not_relay_is_refused(turn: Document, said: str) -> None:
     """Figures that coturn takes and that would let nobody through are errors of the spec."""
     with pytest.raises(ValidationError, match=said):
         read_document(spec_document(desk=live()) | {"turn": TURN | turn})
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        ({"nodes": 3}, "2 machines have one; pools.general has 3"),
+        ({"provision": "karpenter", "karpenter": KARPENTER}, "Karpenter makes the machines of pools.general"),
+    ],
+)
+def test_every_machine_of_the_relays_has_its_public_address(pool: Document, said: str) -> None:
+    """On a machine that has none a relay would tell callers the private one: two of three are refused, two of two are not."""
+    document = spec_document(desk=live())
+    document["turn"] = TURN | {"servers": 2, "public_addresses": {f"10.0.3.{one}": f"203.0.113.{one}" for one in (1, 2)}}
+    document["pools"]["general"]["nodes"] = 2
+    read_document(document)
+    document["pools"]["general"] |= pool
+    with pytest.raises(ValidationError, match=said):
+        read_document(document)
 
 
 def test_a_limiter_below_the_workers_is_refused() -> None:

@@ -17,6 +17,7 @@ from tests.environments import planned
 
 TYPES = "[{name: m7i.8xlarge, cpu: 32, memory: 128GB}]"
 KARPENTER = (
+    "turn.public_addresses={}",
     "pools.general.provision=karpenter",
     f"pools.general.karpenter={{types: {TYPES}, ami: ami-0123456789abcdef0, role: r, discovery: d, placeholders: 2, source: t}}",
 )
@@ -59,6 +60,18 @@ def test_a_pod_outlives_its_drain() -> None:
     environment = {entry["name"]: entry.get("value") for entry in container_of(blueprint, "salon")["env"]}
     assert environment["HEADROOM_DRAIN_SECONDS"] == "7200"
     assert pod_of(blueprint, "salon")["terminationGracePeriodSeconds"] == 7260
+
+
+def test_helpers_of_a_pod_are_there_before_its_calls_and_after_them() -> None:
+    """Kubernetes starts an initial container that restarts before the one of the calls, and ends it after that has drained."""
+    pod = pod_of(rendered("prod"), "real-estate")
+    (calls,) = pod["containers"]
+    check, *helpers = pod["initContainers"]
+    assert calls["lifecycle"]["preStop"]["httpGet"]["path"] == "/drain"
+    assert "restartPolicy" not in check
+    assert {helper["name"]: helper["restartPolicy"] for helper in helpers} == dict.fromkeys(
+        ("crm-writer", "calendar", "mls-lookup", "sms", "transcript"), "Always"
+    )
 
 
 def test_the_start_up_check_counts_on_what_the_plan_counts_on() -> None:

@@ -72,6 +72,44 @@ def test_another_cluster_is_refused(environ: dict[str, str], tmp_path: Path) -> 
     assert "current context is 'dev'" in text
 
 
+def _kubeconfig(path: Path, server: str) -> Path:
+    """Write what k3s writes: context, cluster and user are all called `default`."""
+    path.write_text(
+        f"clusters:\n- {{name: default, cluster: {{server: '{server}'}}}}\n"
+        "contexts:\n- {name: default, context: {cluster: default, user: default}}\ncurrent-context: default\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_another_cluster_of_the_same_context_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    """Two kubeconfigs of k3s differ by their server alone: it must be the spec's, where that names one."""
+    prod, staging = (_kubeconfig(tmp_path / name, f"https://k3s.{name}.example.com:6443") for name in ("prod", "staging"))
+    target = TARGET.model_copy(
+        update={"kubernetes_context": "default", "kubernetes_server": "https://K3S.prod.example.com:6443/"}
+    )
+    assert _told(target, environ | {"KUBECONFIG": str(prod)}) == []
+    (text,) = _told(target, environ | {"KUBECONFIG": str(staging)})
+    assert text == (
+        "stacks/x.yaml: target.kubernetes_server: is https://K3S.prod.example.com:6443/, but the kubeconfig's context 'default' "
+        "leads to https://k3s.staging.example.com:6443: set KUBECONFIG to that of the environment's cluster"
+    )
+    assert _told(target, environ | {"KUBECONFIG": f"{prod}:{staging}"}) == []
+    assert _told(target.model_copy(update={"kubernetes_server": None}), environ | {"KUBECONFIG": str(staging)}) == []
+    assert _told(target, environ | {"KUBECONFIG": str(staging), "HEADROOM_STANDIN_CONTEXT": "default"}) == []
+
+
+@pytest.mark.parametrize("clusters", ["", "clusters: none\n", "clusters:\n- {name: default, cluster: null}\n- 3\n"])
+def test_a_context_without_a_server_is_refused(environ: dict[str, str], tmp_path: Path, clusters: str) -> None:
+    """Where it leads cannot be told."""
+    file = tmp_path / "kubeconfig"
+    context = "contexts:\n- {name: prod, context: {cluster: default}}\ncurrent-context: prod\n"
+    file.write_text(clusters + context, encoding="utf-8")
+    target = TARGET.model_copy(update={"kubernetes_server": "https://k3s.prod.example.com:6443"})
+    (text,) = _told(target, environ | {"KUBECONFIG": str(file)})
+    assert text.endswith("and the kubeconfig's context 'prod' names no cluster with a server")
+
+
 def test_another_account_or_domain_is_refused(environ: dict[str, str]) -> None:
     """The zone is asked for: whose it is and what it is called must be what the spec says."""
     assert TARGET.cloudflare is not None

@@ -33,7 +33,7 @@ def prod() -> Situation:
     """The stack of prod as it is rendered, and the evidence that it is judged by."""
     plan = planned("prod")
     resources = {
-        one.name: {"type": one.type, "name": one.name, "props": dict(one.props)}
+        one.name: {"type": one.type, "name": one.name, "props": dict(one.props), "ignored": one.ignored}
         for one in blueprint_stack(render(plan)).resources
     }
     documents = {

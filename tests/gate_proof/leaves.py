@@ -76,6 +76,24 @@ def leaves_of(resource: Resource) -> Iterator[Leaf]:
     yield from walk(resource.props, "", ())
 
 
+def objects_of(resource: Resource) -> Iterator[Leaf]:
+    """Yield every object within a resource, also of the texts within."""
+    subject = subject_of(resource)
+
+    def walk(value: Any, path: str, steps: tuple[Step, ...]) -> Iterator[Leaf]:
+        if isinstance(value, Mapping) and value:
+            yield Leaf(subject, path, value, resource, steps)
+            for key, inner in value.items():
+                yield from walk(inner, f"{path}.{key}" if path and not path.endswith("::") else f"{path}{key}", (*steps, key))
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                yield from walk(inner, f"{path}[{_label(value, index)}]", (*steps, index))
+        elif (text := format_of(path, value)) is not None:
+            yield from walk(text.read(value), f"{path}::", (*steps, text))
+
+    yield from walk(resource.props, "", ())
+
+
 def _label(items: list[Any], index: int) -> str:
     """Return what an element of a list is called: by its name, or by the option before it."""
     item, before = items[index], items[index - 1] if index else None

@@ -1,11 +1,17 @@
 """Whole objects: gone, there twice, in another namespace, of another kind."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from policies.stack import Resource, Stack
-from tests.gate_proof.leaves import subject_of, with_resource
-from tests.gate_proof.table import ObjectRow, fits, object_rows
+from tests.gate_proof.leaves import Leaf, objects_of, replaced, subject_of, with_resource
+from tests.gate_proof.table import AddedRow, ObjectRow, added_rows, fits, object_rows
+from tests.gate_proof.texts import CONSTANT, RESERVED
+
+_OF_MANY_SHAPES = ("ConfigMap", "CloudInit", "WorkersKv", "WorkersScript")
+"""Types whose objects hold texts of their own, each to be tried."""
+_STRANGER = "nobody-knows"
 
 Change = tuple[str, Stack, tuple[str, ...]]
 """What was done, the stack with it, and the rules of which one must refuse."""
@@ -38,6 +44,24 @@ def neutral_changes(stack: Stack) -> Iterator[tuple[str, Stack]]:
         row = next((row for row in object_rows() if fits(row.of, subject_of(resource))), None)
         if row is not None and row.neutral:
             yield f"{subject_of(resource)}: gone", with_resource(stack, resource)
+
+
+def added_keys(stack: Stack) -> Iterator[tuple[Leaf, AddedRow | None]]:
+    """Yield an object of every shape in the stack, with the row that says whether a key more may stand in it."""
+    seen: set[tuple[str, str]] = set()
+    for resource in stack.resources:
+        for one in (one for one in objects_of(resource) if not any(step in (CONSTANT, RESERVED) for step in one.steps)):
+            kind = one.subject.rpartition("/")[0]
+            shape = (one.subject if kind.startswith(_OF_MANY_SHAPES) else kind, re.sub(r"\[[^\]]*\]", "[]", one.path))
+            if shape not in seen:
+                seen.add(shape)
+                yield one, next((row for row in added_rows() if fits(row.of, one.subject) and fits(row.at, one.path)), None)
+
+
+def with_key(stack: Stack, one: Leaf) -> Stack:
+    """Return the stack with a key that nobody knows in one of its objects."""
+    grown = Resource(one.resource.type, one.resource.name, replaced(one.resource.props, (*one.steps, _STRANGER), 1))
+    return with_resource(stack, one.resource, grown)
 
 
 def _rowed(stack: Stack, resource: Resource, subject: str, row: ObjectRow) -> Iterator[Change]:

@@ -21,7 +21,7 @@ from stacks.voice import render
 from tests.environments import planned
 from tests.gate_proof.changes import benign_of, harms_of, number_of, push_of, same
 from tests.gate_proof.leaves import RENAMED, Leaf, changed, leaves_of, with_leaf, with_resource
-from tests.gate_proof.objects import neutral_changes, object_changes, rowless
+from tests.gate_proof.objects import added_keys, neutral_changes, object_changes, rowless, with_key
 from tests.gate_proof.oracle import Oracle, edge_of
 from tests.gate_proof.table import Row, row_of, rows
 from tests.gate_proof.told import with_told
@@ -154,6 +154,13 @@ def _whole(tally: Tally, here: World, *, short: bool) -> None:
     tally.uncovered.extend(rowless(here.stack))
     for what, stack, by in object_changes(here.stack, short=short):
         tally.harm(here, stack, what, by)
+    for one, row in added_keys(here.stack):
+        if row is None:
+            tally.uncovered.append(f"{one}: a key more")
+            continue
+        tally.rows[str(row)] += 1
+        if row.by and not (short and tally.rows[str(row)] > 1):
+            tally.harm(here, with_key(here.stack, one), f"{one}: a key that nobody knows", row.by)
     for what, stack in () if short else neutral_changes(here.stack):
         tally.accept(here, stack, what)
 

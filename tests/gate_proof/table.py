@@ -54,6 +54,29 @@ class ObjectRow:
     moved: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class AddedRow:
+    """The rules of which one must refuse a key that nobody knows; or why any key may stand there."""
+
+    of: str
+    at: str
+    free: str = ""
+    by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"added: {self.of} {self.at}"
+
+
+@cache
+def added_rows() -> tuple[AddedRow, ...]:
+    """Return the rows of keys that are added, in the order in which they are asked."""
+    reasons = _document()["reasons"]
+    return tuple(
+        AddedRow(row["of"], row.get("at", "*"), reasons.get(row.get("free"), row.get("free", "")), tuple(row.get("by", ())))
+        for row in _document()["added"]
+    )
+
+
 @cache
 def object_rows() -> tuple[ObjectRow, ...]:
     """Return the rows of whole objects."""

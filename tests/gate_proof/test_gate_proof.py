@@ -15,6 +15,7 @@ _OF_THE_EVIDENCE = {
     "forecast-claims-what-it-measured",
     "reserved-capacity-names-its-product",
     "session-costs-cover-measurement",
+    "plan-falls-short-nowhere",
     "waivers-end",
 }
 """Rules that no row of the table names: they read the lock, or what no environment here has."""

@@ -132,7 +132,12 @@ def verdict_on(situation: Situation, folder: Path) -> Verdict:
 
 def stack_of(situation: Situation) -> Stack:
     """Return the resources as the rules read them."""
-    return Stack(tuple(Resource(item["type"], item["name"], item["props"]) for item in situation.resources.values()))
+    return Stack(
+        tuple(
+            Resource(item["type"], item["name"], item["props"], tuple(item.get("ignored", ())))
+            for item in situation.resources.values()
+        )
+    )
 
 
 def context_of(situation: Situation, folder: Path) -> Context:
@@ -165,6 +170,8 @@ def _apply(situation: Situation, one: Document) -> None:
     elif "copy" in one:
         twin = copy.deepcopy(situation.resources[one["copy"]])
         situation.resources[one["as"]] = twin | {"name": one["as"]}
+    elif "ignore" in one:
+        situation.resources[one["of"]]["ignored"] = one["ignore"]
     elif "drop" in one:
         del situation.resources[one["drop"]]
     elif "figure" in one:
@@ -189,7 +196,9 @@ def _set(situation: Situation, path: list[str | int], one: Document) -> None:
         if isinstance(inside, dict) and key not in inside:
             inside[key] = {}
         inside = inside[key]
-    if "to" in one:
+    if "to" in one and isinstance(inside, list) and keys[-1] == len(inside):
+        inside.append(copy.deepcopy(one["to"]))
+    elif "to" in one:
         inside[keys[-1]] = copy.deepcopy(one["to"])
     else:
         del inside[keys[-1]]
@@ -378,6 +387,7 @@ def _scaled(name: str, hard: int, target: int, maximum: int, schedule: Document)
         "metadata": {"annotations": _claims(kind="prescale")},
         "spec": {
             "schedule": "* * * * *",
+            "concurrencyPolicy": "Forbid",
             "jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": job}}, "spec": pod}}},
         },
     }

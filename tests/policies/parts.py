@@ -40,7 +40,8 @@ def rules_text(
 ) -> str:
     """Return the rules of Prometheus for the base with every part; a figure that is None is left out.
 
-    A fault names an alert: to `drop`, to have `twice`, to be `blind` to what it should look at, or too `slow`.
+    A fault names an alert: to `drop`, to have `twice`, to be `blind` to what it should look at, or too `slow`; `interval` and
+    `limit` are said of all of them.
     """
     figures: dict[str, tuple[str, dict[str, str], float]] = {
         "healthcare_ceiling": ("vertical:session_ceiling_per_pod:plan", {"vertical": "healthcare"}, 80),
@@ -79,7 +80,8 @@ def rules_text(
         if (waits := "11m" if faults.get("slow") == name else hold) is not None:
             rule["for"] = waits
         rules += [rule] * (0 if faults.get("drop") == name else 2 if faults.get("twice") == name else 1)
-    groups = [{"name": "plan", "rules": constants}, {"name": "alerts", "rules": rules}]
+    seldom = {key: faults[key] for key in ("interval", "limit") if key in faults}
+    groups = [{"name": "plan", "rules": constants}, {"name": "alerts", "rules": rules, **seldom}]
     return json.dumps({"groups": groups}, indent=1)
 
 
@@ -141,10 +143,7 @@ def _latency() -> list[Document]:
 
 
 def _turn() -> list[Document]:
-    config = (
-        "listening-port=3478\nmin-port=49152\nmax-port=65535\nuse-auth-secret\ntotal-quota=0\nbps-capacity=125000000\n"
-        "denied-peer-ip=10.0.0.0-10.255.255.255\ndenied-peer-ip=127.0.0.0-127.255.255.255\n"
-    )
+    config = "listening-port=3478\nmin-port=49152\nmax-port=65535\nuse-auth-secret\ntotal-quota=0\nbps-capacity=125000000\n"
     figures = _claims(survive=1, relayed_share=0.2, ports_per_relayed=2, bits_per_relayed=200000, lead_seconds=28 * _DAY)
     pod = {
         "nodeSelector": _POOL,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.blueprint import Blueprint, Ref, Rendered, Secret
+from headroom.blueprint import Blueprint, Options, Ref, Rendered, Secret
 from policies.adapters.program import blueprint_stack, judge_blueprint, refusal
 from policies.evidence import Context, Unusable, load_context
 from policies.floors import read_floors
@@ -177,9 +177,11 @@ def test_numbers_are_numbers(value: object) -> None:
 
 def test_blueprint_is_judged_with_its_unknowns(tmp_path: Path) -> None:
     """What another resource yields, and what is secret, is unknown to the in-program gate."""
-    rendered = Rendered("t", "web", {"a": Ref("db", "id"), "b": (Secret("key"), 1), "c": {"d": None}, "e": object()})
+    props = {"a": Ref("db", "id"), "b": (Secret("key"), 1), "c": {"d": None}, "e": object()}
+    rendered = Rendered("t", "web", props, options=Options(ignore_changes=("a",)))
     (resource,) = blueprint_stack(Blueprint((rendered,))).resources
     assert resource.props == {"a": UNKNOWN, "b": [UNKNOWN, 1], "c": {"d": None}, "e": UNKNOWN}
+    assert resource.ignored == ("a",)
     verdict = judge_blueprint(Blueprint(()), tmp_path / "lock.json", FLOORS, date(2026, 11, 2))
     assert verdict.refused
 

@@ -75,6 +75,7 @@ RULES = [
     "door-matches-plan",
     "pods-are-free-to-run",
     "workloads-are-known",
+    "plan-falls-short-nowhere",
     "waivers-end",
 ]
 

@@ -90,6 +90,22 @@ def test_the_field_that_a_message_begins_with_is_located(root: Path, old: str, n
     assert f":{_line(root, where)}: {field}: " in problem
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ("margins.burst=0.5", "margins.burst: expected greater than or equal to 1, got 0.5"),
+        ("verticals.sales.pins.maximum=0", "verticals.sales.pins.maximum: expected greater than or equal to 1, got 0"),
+        ("customers=[{calls_a_day: {low: 0, mid: 1, high: 1, confidence: 0.9}}]", "customers[0].calls_a_day.low: expected"),
+        ("scaling.lag={value: 30s, metric: 5s}", "scaling.lag.metric: does not go with the other keys that stand here"),
+    ],
+)
+def test_a_field_is_named_where_its_file_has_no_such_section(change: str, field: str) -> None:
+    """What a question adds to a spec has no line of its own, and still its whole path."""
+    with pytest.raises(BadInput) as bad:
+        read_spec("local", what_if=[change])
+    assert any(str(problem).endswith(field) or f": {field}" in str(problem) for problem in bad.value.problems)
+
+
 def test_only_an_example_may_pin_its_day(root: Path) -> None:
     """A real environment takes its day from the clock."""
     (problem,) = _broken(root, "example: true", "example: false")

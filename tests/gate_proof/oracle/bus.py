@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from tests.gate_proof.leaves import Leaf
-from tests.gate_proof.oracle.facts import SLACK, Facts, Family, amount_of, claim_of, file_of, left_of
+from tests.gate_proof.oracle.facts import SLACK, Facts, Family, amount_of, claim_of, file_of, left_of, running
 from tests.gate_proof.texts import NATS
 
 
@@ -17,7 +17,7 @@ def _bus(facts: Facts, _leaf: Leaf) -> bool:
     for vertical, account in config["accounts"].items():
         stream = json.loads(facts.named[f"bus-{vertical}-stream"]["data"]["stream.json"])
         live, sessions = facts.live(vertical), facts.required(vertical, facts.end)
-        containers = len(live.props["spec"]["template"]["spec"]["containers"])
+        containers = len(running(live.props["spec"]["template"]["spec"]))
         speaking = facts.scaler(vertical)["spec"]["maxReplicas"] * containers
         waiting = sessions / facts.safe * stream["max_msgs_per_subject"] * stream["max_msg_size"]
         copies, standing = stream["num_replicas"], servers.props["spec"]["replicas"]

@@ -178,6 +178,11 @@ def container_of(resource: Resource, name: str) -> Mapping[str, Any]:
     return found
 
 
+def running(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the containers of a pod that run at once, helpers that start before the others among them."""
+    return [*pod["containers"], *(one for one in pod.get("initContainers", ()) if one.get("restartPolicy") == "Always")]
+
+
 def env_of(container: Mapping[str, Any], name: str) -> float:
     """Return the number of the one variable of a name."""
     (value,) = (one["value"] for one in container["env"] if one["name"] == name)

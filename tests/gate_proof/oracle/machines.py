@@ -11,7 +11,7 @@ import yaml
 
 from policies.stack import Resource
 from tests.gate_proof.leaves import Leaf
-from tests.gate_proof.oracle.facts import SLACK, Facts, Family, amount_of
+from tests.gate_proof.oracle.facts import SLACK, Facts, Family, amount_of, running
 from tests.gate_proof.texts import EQUALS, RESERVED
 
 _DAY = 86_400
@@ -109,7 +109,7 @@ def _size(pod: Mapping[str, Any]) -> _Size:
         wanted = container["resources"]["requests"]
         return round(amount_of(wanted["cpu"]) * 10**6), round(amount_of(wanted["memory"]))
 
-    together = [sum(parts) for parts in zip(*(asked(one) for one in pod["containers"]), strict=True)]
+    together = [sum(parts) for parts in zip(*(asked(one) for one in running(pod)), strict=True)]
     cpu, memory = (max(parts) for parts in zip(together, *(asked(one) for one in pod.get("initContainers", ())), strict=True))
     return cpu, memory
 

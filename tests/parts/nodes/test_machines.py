@@ -150,7 +150,7 @@ def test_the_kernel_is_set_by_what_the_sockets_were_sized_with() -> None:
 def test_pods_find_what_the_plan_gives_them() -> None:
     """What the kubelet holds back, keeps free and tells of adds up to the machine; our daemons' share is within the rest."""
     for pool in planned("prod").pools:
-        claims = next(one.props for one in node_resources(planned("prod"), parent="") if one.name == f"pool-{pool.name}")
+        claims = next(one.props for one in node_resources(planned("prod"), (), parent="") if one.name == f"pool-{pool.name}")
         arguments = yaml.safe_load(_files("prod", pool.name)[CONFIG])["kubelet-arg"]
         told = dict(part.split("=", 1) for part in arguments)
         reserved = dict(part.split("=") for part in told["system-reserved"].split(","))

@@ -20,6 +20,7 @@ from components.observability.dashboards import dashboard_files
 from components.observability.recordings import measured, plan_constants
 from components.observability.render import rules_file
 from components.observability.serving_metric import adapter_config
+from components.workloads.keda import sessions_query
 from headroom.local.goprograms import ensure_collector
 from headroom.local.paths import paths
 from headroom.local.prometheus import ensure_prometheus, serving
@@ -61,7 +62,7 @@ def eventually(check: Callable[[], object], within_s: float = 30.0) -> None:
 
 
 def queries(environment: str) -> list[str]:
-    """Return every query of rules, dashboards and the autoscaler's metric, with their placeholders filled."""
+    """Return every query of rules, dashboards and the autoscalers' metric, KEDA's too, with their placeholders filled."""
     plan = planned(environment)
     rules = [rule["expr"] for group in rules_file(plan, section_of(plan))["groups"] for rule in group["rules"]]
     boards = [json.loads(text) for text in dashboard_files(plan).values()]
@@ -71,7 +72,8 @@ def queries(environment: str) -> list[str]:
     assert len(seen) == len(variables)
     rule = adapter_config()["rules"][0]
     served = rule["metricsQuery"].replace("<<.Series>>", "voice_active_sessions").replace("<<.GroupBy>>", "pod")
-    return [*rules, *panels, *seen, rule["seriesQuery"], served.replace("<<.LabelMatchers>>", 'namespace="sales"')]
+    kedas = [sessions_query(live.name) for live in plan.live]
+    return [*rules, *panels, *seen, *kedas, rule["seriesQuery"], served.replace("<<.LabelMatchers>>", 'namespace="sales"')]
 
 
 def named(tree: Any) -> set[str]:

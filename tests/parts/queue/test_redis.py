@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from capacity.plan import CapacityPlan, QueuePlan
-from capacity.sizing.queue import Queue, server_disk, server_memory
+from capacity.sizing.queue import Limiter, Queue, server_disk, server_memory
 from components.queue.render import queue_resources
 from tests.environments import planned
 from tests.parts.queue.certificate import write_certificate
@@ -135,6 +135,18 @@ def test_finished_jobs_are_kept_as_planned(server: Server) -> None:
     until(lambda: server.waiting() == 0, "no job waits")
     kept = server.client("worker").zcard(f"bull:{QUEUE}:completed")
     assert kept == server.queue.retained // 2
+
+
+def test_a_limiter_holds_the_workers_back(tmp_path: Path) -> None:
+    """BullMQ reads the rendered limiter: of five jobs two are done in a second, and so the last in the third."""
+    limited = _queue().model_copy(update={"limiter": Limiter.model_validate({"jobs": 2, "within": "1s"})})
+    with serving(limited, tmp_path) as server:
+        server.bullmq("fill", 5, 100)
+        assert server.bullmq("work", 5) == [{"done": 5}]
+        client = server.client("worker")
+        ended = [float(str(client.hget(f"bull:{QUEUE}:{job}", "finishedOn"))) for job in range(1, 6)]
+        # Redis counts the second from the first job that is taken: a job's own end may be a moment later.
+        assert max(ended) - min(ended) > 1500
 
 
 def test_with_tls_it_speaks_nothing_else(tmp_path: Path) -> None:

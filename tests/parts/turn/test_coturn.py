@@ -1,19 +1,22 @@
 """The rendered coturn, run: it relays, and refuses what is over a quota or not to be reached."""
 
+import os
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from capacity.sizing.turn import Relay
-from components.turn.config import RUN_FOLDER, TLS_FOLDER, turn_config
+from components.turn.config import CONFIG_FOLDER, RUN_FOLDER, SECRET_FOLDER, TLS_FOLDER, turn_config
+from components.turn.render import turn_resources
 from headroom.ports import free_ports
 from stacks.reading import read_spec
+from tests.environments import planned
 from tests.parts.queue.certificate import write_certificate
 from tests.parts.turn.stun import TurnClient, credentials
 from tests.waiting import until
@@ -82,6 +85,35 @@ def test_it_gives_the_public_address_of_its_machine(tmp_path: Path) -> None:
         address, port = client.relayed
         assert address == "203.0.113.7"
         assert server.relay.first_port <= port <= server.relay.last_port
+
+
+@pytest.mark.parametrize("listed", ["127.0.0.1", "127.0.0.10"])
+def test_it_starts_on_a_machine_with_a_public_address_alone(tmp_path: Path, listed: str) -> None:
+    """The rendered command runs it where the machine's address is listed, and else says which is not."""
+    plan = planned("prod")
+    assert plan.stack.turn is not None
+    relay = plan.stack.turn.model_copy(update={"listening_port": free_ports(1)[0], "public_addresses": {listed: "203.0.113.7"}})
+    resources = turn_resources(replace(plan, stack=plan.stack.model_copy(update={"turn": relay})), parent="x")
+    servers = next(one.props for one in resources if one.name == "turn-servers")
+    *shell, start = servers["spec"]["template"]["spec"]["containers"][0]["command"]
+    for folder, name in ((SECRET_FOLDER, "secret"), (RUN_FOLDER, "run"), (CONFIG_FOLDER, "config")):
+        (tmp_path / name).mkdir()
+        start = start.replace(folder, str(tmp_path / name))
+    text = "\n".join(line for line in turn_config(relay).splitlines() if not line.startswith("prometheus"))
+    (tmp_path / "secret" / "auth.conf").write_text(f"static-auth-secret={SECRETS[0]}\n")
+    (tmp_path / "config" / "turnserver.conf").write_text(f"{text.replace(RUN_FOLDER, str(tmp_path))}\n")
+    environment = {**os.environ, "HOST_ADDRESS": "127.0.0.1"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*shell, start], stdout=log, stderr=log, env=environment)
+    try:
+        if listed == "127.0.0.1":
+            until(lambda: "admin thread" in (tmp_path / "log").read_text(), "coturn runs all its threads")
+        else:
+            assert process.wait(timeout=10) == 1
+            assert "no address of this machine, 127.0.0.1" in (tmp_path / "log").read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_who_has_no_password_of_the_secrets_gets_nothing(tmp_path: Path) -> None:
