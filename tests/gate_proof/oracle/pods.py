@@ -118,13 +118,15 @@ def _drain(facts: Facts, _leaf: Leaf) -> bool:
     )
     relays = all(grace_of(one) >= max(longest.values()) for one in facts.of_kind("turn"))
     tunnels = all(grace_of(one) > 180 for one in facts.of_kind("tunnel"))
+    graces = {one.name: grace_of(one) for one in fleet}
     processes = [
-        (app["kill_timeout"] / 1000, longest[f"{name.removesuffix('-pm2-config')}-deployment"])
+        (longest[workload], app["kill_timeout"] / 1000, graces[workload])
         for name, props in facts.named.items()
         if name.endswith("-pm2-config")
+        for workload in [f"{name.removesuffix('-pm2-config')}-deployment"]
         for app in json.loads(props["data"]["ecosystem.json"])["apps"]
     ]
-    return waits and relays and tunnels and all(killed >= call for killed, call in processes)
+    return waits and relays and tunnels and all(call <= killed <= grace for call, killed, grace in processes)
 
 
 def _occurrences(stretch: Mapping[str, Any], first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
