@@ -84,8 +84,11 @@ def test_each_rule_refuses_its_harmful_change_on_the_engine(engine: Engine, tmp_
         project = {"name": "rules", "runtime": {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}}
         (root / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
         (root / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-        resources = [_in_an_account(item) for item in batch.situation.resources.values()]
-        (root / "resources.json").write_text(json.dumps(resources, default=_once_known), encoding="utf-8")
+        told = replace(
+            batch.situation, resources={name: _in_an_account(item) for name, item in batch.situation.resources.items()}
+        )
+        resources = json.dumps(list(told.resources.values()), default=_once_known)
+        (root / "resources.json").write_text(resources, encoding="utf-8")
         for name in ("lock", "floors"):
             (root / f"{name}.json").write_text(_text(batch.situation.evidence[name]), encoding="utf-8")
         own = replace(paths(), home=root / "home")
@@ -96,7 +99,7 @@ def test_each_rule_refuses_its_harmful_change_on_the_engine(engine: Engine, tmp_
         assert ended.code != 0
         found = {violation.rule for violation in ended.violations}
         assert found >= set(batch.rules), ended.events.errors
-        assert found == {violation.rule for violation in verdict_on(batch.situation, tmp_path).violations}
+        assert found == {violation.rule for violation in verdict_on(told, tmp_path).violations}
         by_verdict |= found
         by_engine |= {policy for policy, _, _ in ended.events.policy_messages}
     assert by_verdict == by_engine == {rule.name for rule in all_rules()}

@@ -24,7 +24,7 @@ def test_what_a_change_of_code_replaces_and_deletes_is_shown_with_what_forces_it
 
     Who replaces what keeps data needs a waiver, and that is shown with the days it has left.
     """
-    repository.edit("components/bus/render.py", '"serviceName": PEERS', '"serviceName": f"{PEERS}-2"')
+    repository.edit("components/bus/render.py", "bus.disk(len(speakers))", "2 * bus.disk(len(speakers))")
     repository.edit("components/observability/render.py", '"{COMPONENT}-dashboards"', '"{COMPONENT}-boards"')
     repository.edit("components/observability/render.py", '"grafana-dashboards"', '"boards"')
     waiver = '{rule: stateful-not-replaced, resource: bus-servers, reason: no message is kept yet, until: "2026-11-16"}'
@@ -38,9 +38,9 @@ def test_what_a_change_of_code_replaces_and_deletes_is_shown_with_what_forces_it
     ]
     assert each.rules_run == len(rule_names())
     replaced = {change.resource: change.properties for change in each.changes if change.operation == "replace"}
-    assert replaced["bus-servers"] == ("spec.serviceName",)
+    assert replaced["bus-servers"] == ("spec.volumeClaimTemplates[0].spec.resources.requests.storage",)
     assert [change.resource for change in each.changes if change.operation == "delete"] == ["observability-dashboards"]
-    assert f"<code>{replaced['bus-servers'][0]}</code>" in render_comment(made)
+    assert "spec.resources.requests.storage</code>" in render_comment(made)
     _says_nothing_of_the_machine(made, repository)
     assert repository.git("status", "--short") == ""
     assert len(repository.git("worktree", "list").splitlines()) == 1
@@ -53,7 +53,7 @@ def test_a_change_that_cures_a_refused_base_is_judged_as_a_change(repository: Re
     repository.edit("stacks/Pulumi.local.yaml", image, image.replace("\n", "\n        pins: {maximum: 11}\n", 1))
     repository.commit()
     repository.edit("stacks/Pulumi.local.yaml", "        pins: {maximum: 11}\n", "")
-    repository.edit("components/bus/render.py", '"serviceName": PEERS', '"serviceName": f"{PEERS}-2"')
+    repository.edit("components/bus/render.py", "bus.disk(len(speakers))", "2 * bus.disk(len(speakers))")
     repository.commit()
     code, made = repository.review("local")
     each = made.environments[0]
